@@ -1,1 +1,43 @@
-//! Placeholder.
+//! What each process needs around its rules.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`limits`] | every timeout, cap and queue length, and how they depend on each other |
+//! | [`listen`] | opening a port |
+//! | [`serve`] | the accept loop, and how each connection is guarded |
+//! | [`body`] | reading request bodies: counted, timed, strictly JSON |
+//! | [`reply`] | values and refusals as HTTP |
+//! | [`reject`] | warp's rejections as refusals; 405 with `Allow` |
+//! | [`address`] | where processes listen, which replicas there are |
+//! | [`calls`] | typed calls between processes |
+//! | [`internal`] | which message goes to which internal endpoint |
+//! | [`retry`] | the one retry policy |
+//! | [`tokens`] | the shared secrets |
+//! | [`ops`] | liveness, readiness, metrics |
+//! | [`telemetry`] | logging |
+//! | [`clock`] | the clock that leases are measured by |
+//! | [`shutdown`] | the wish to stop |
+//! | [`exit`] | how a process ends |
+
+pub mod address;
+pub mod body;
+pub mod calls;
+pub mod clock;
+pub mod exit;
+pub mod internal;
+pub mod limits;
+pub mod listen;
+pub mod ops;
+pub mod reject;
+pub mod reply;
+pub mod retry;
+pub mod serve;
+pub mod shutdown;
+pub mod telemetry;
+pub mod tokens;
+
+pub use address::{Address, ClusterConfig};
+pub use calls::{Call, CallError, Caller};
+pub use serve::{ServeOptions, serve};
+pub use shutdown::{Shutdown, Trigger};
+pub use tokens::{AdminToken, ClusterToken};

@@ -1,0 +1,275 @@
+//! The command line and its bounds. What is out of bounds never gets past the parser.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use structopt::StructOpt;
+use toystore_domain::{OrderKey, OrderNumber, ProductName, Quantity};
+
+const EXAMPLES: &str = "\
+EXAMPLES:
+    toystore-client get Tux
+    toystore-client buy \"Connect Four\" 2
+    toystore-client order 17
+    toystore-client status --json
+    toystore-client run --clients 5 --iterations 200 -p 0.6 --seed 7 --report out.json
+
+EXIT CODES:
+    0  done, and after `run` every acknowledged order matches
+    1  a wrong or lost order, or the store refused the request
+    2  usage
+    3  the store could not be reached, or not long enough to check";
+
+const RUN_EXAMPLES: &str = "\
+EXAMPLES:
+    Five customers who buy six times out of ten:
+        toystore-client run --clients 5 --iterations 200 -p 0.6
+    The same choices again, with the details kept (the seed is printed by every run):
+        toystore-client run --seed 7 --report out.json
+    Two front ends, each the other's spare:
+        toystore-client run --front-end http://127.0.0.1:6060,http://127.0.0.1:6061
+    Every error final, to measure what an impatient customer sees:
+        toystore-client run --patience 0
+
+Ctrl-C ends the shopping and goes on to the check; a second one leaves at once.";
+
+/// A customer of the toy store: shops, checks and measures
+#[derive(Debug, StructOpt)]
+#[structopt(name = "toystore-client", after_help = EXAMPLES)]
+pub enum Options {
+    /// Sends customers shopping, then checks each of their orders
+    #[structopt(after_help = RUN_EXAMPLES)]
+    Run(Run),
+    /// Looks at a toy
+    #[structopt(after_help = "EXAMPLE:\n    toystore-client get \"Connect Four\"")]
+    Get(Get),
+    /// Buys a toy
+    #[structopt(after_help = "EXAMPLE:\n    toystore-client buy Tux 1 --key breakfast-7")]
+    Buy(Buy),
+    /// Looks up an order
+    #[structopt(after_help = "EXAMPLE:\n    toystore-client order 17")]
+    Order(Order),
+    /// Shows who leads and who keeps up
+    #[structopt(after_help = "EXAMPLE:\n    toystore-client status --json")]
+    Status(Status),
+}
+
+/// What `run` takes.
+#[derive(Debug, StructOpt)]
+pub struct Run {
+    /// Where to shop.
+    #[structopt(flatten)]
+    pub reach: Reach,
+    /// How many customers shop at once, 1 to 1000
+    #[structopt(long, env = "TOYSTORE_CLIENTS", default_value = "5", parse(try_from_str = clients))]
+    pub clients: u64,
+    /// How many times each customer looks at a toy, 1 to 10000000
+    #[structopt(long, env = "TOYSTORE_ITERATIONS", default_value = "200",
+        parse(try_from_str = iterations))]
+    pub iterations: u64,
+    /// How likely a look at a toy in stock leads to a purchase, 0 to 1
+    #[structopt(short = "p", long, env = "TOYSTORE_PROBABILITY", default_value = "0.6",
+        parse(try_from_str = probability))]
+    pub probability: f64,
+    /// How many of a toy one purchase takes, 1 to 1000000
+    #[structopt(long, env = "TOYSTORE_QUANTITY", default_value = "1",
+        parse(try_from_str = quantity))]
+    pub quantity: Quantity,
+    /// Repeats a run's choices; without it each run makes its own and prints the seed
+    #[structopt(long, env = "TOYSTORE_SEED")]
+    pub seed: Option<u64>,
+    /// For how many seconds a failing request is repeated, 0 to 3600
+    #[structopt(long, env = "TOYSTORE_PATIENCE", default_value = "30",
+        parse(try_from_str = patience))]
+    pub patience: Duration,
+    /// Writes everything about the run to this file, as JSON
+    #[structopt(long, env = "TOYSTORE_REPORT", parse(from_os_str))]
+    pub report: Option<PathBuf>,
+}
+
+/// What `get` takes.
+#[derive(Debug, StructOpt)]
+pub struct Get {
+    /// The toy's name
+    #[structopt(parse(try_from_str = name))]
+    pub name: ProductName,
+    /// How to ask.
+    #[structopt(flatten)]
+    pub single: Single,
+}
+
+/// What `buy` takes.
+#[derive(Debug, StructOpt)]
+pub struct Buy {
+    /// The toy's name
+    #[structopt(parse(try_from_str = name))]
+    pub name: ProductName,
+    /// How many, 1 to 1000000
+    #[structopt(parse(try_from_str = quantity))]
+    pub quantity: Quantity,
+    /// Makes the order happen once however often it is sent; made up when left out
+    // No environment variable: a key that outlives one order would turn the next into a repeat.
+    #[structopt(long, parse(try_from_str = key))]
+    pub key: Option<OrderKey>,
+    /// How to ask.
+    #[structopt(flatten)]
+    pub single: Single,
+}
+
+/// What `order` takes.
+#[derive(Debug, StructOpt)]
+pub struct Order {
+    /// The order's number
+    #[structopt(parse(try_from_str = number))]
+    pub number: OrderNumber,
+    /// How to ask.
+    #[structopt(flatten)]
+    pub single: Single,
+}
+
+/// What `status` takes.
+#[derive(Debug, StructOpt)]
+pub struct Status {
+    /// How to ask.
+    #[structopt(flatten)]
+    pub single: Single,
+}
+
+/// What every single request takes.
+#[derive(Debug, StructOpt)]
+pub struct Single {
+    /// Where to ask.
+    #[structopt(flatten)]
+    pub reach: Reach,
+    /// Prints the store's reply as it came
+    #[structopt(long)]
+    pub json: bool,
+}
+
+/// Which front ends a customer knows.
+#[derive(Debug, StructOpt)]
+pub struct Reach {
+    /// A front end; several times or separated by commas for more, each the others' spare [env:
+    /// TOYSTORE_FRONT_END] [default: http://127.0.0.1:6060]
+    #[structopt(long = "front-end", value_name = "URL", require_delimiter = true)]
+    given: Vec<FrontEnd>,
+    // The parser adds what the environment says to a list instead of falling back on it, hence
+    // two options.
+    #[structopt(
+        long = "front-end-otherwise",
+        value_name = "TOYSTORE_FRONT_END",
+        hidden = true,
+        env = "TOYSTORE_FRONT_END",
+        default_value = "http://127.0.0.1:6060",
+        require_delimiter = true
+    )]
+    otherwise: Vec<FrontEnd>,
+}
+
+impl Reach {
+    /// The front ends given, or those of the environment, or the default.
+    #[must_use]
+    pub fn front_ends(&self) -> &[FrontEnd] {
+        if self.given.is_empty() { &self.otherwise } else { &self.given }
+    }
+}
+
+/// A front end's address, without a slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
+pub struct FrontEnd(String);
+
+impl FrontEnd {
+    /// The address of a page below it.
+    #[must_use]
+    pub fn page(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
+    }
+}
+
+impl FromStr for FrontEnd {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wanted = "must be like http://127.0.0.1:6060, without a path";
+        let url = reqwest::Url::parse(text).map_err(|_| wanted)?;
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        if url.scheme() != "http" || !url.has_host() || !bare {
+            return Err(wanted);
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+    }
+}
+
+fn between(text: &str, least: u64, most: u64) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|n| (least..=most).contains(n));
+    number.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+}
+
+fn clients(text: &str) -> Result<u64, String> {
+    between(text, 1, 1000)
+}
+
+fn iterations(text: &str) -> Result<u64, String> {
+    between(text, 1, 10_000_000)
+}
+
+fn patience(text: &str) -> Result<Duration, String> {
+    between(text, 0, 3600).map(Duration::from_secs)
+}
+
+fn probability(text: &str) -> Result<f64, &'static str> {
+    let p = text.parse().ok().filter(|p| (0.0..=1.0).contains(p));
+    p.ok_or("must be a number from 0 to 1")
+}
+
+fn quantity(text: &str) -> Result<Quantity, &'static str> {
+    let quantity = text.parse().ok().and_then(Quantity::new);
+    quantity.ok_or("must be a whole number from 1 to 1000000")
+}
+
+fn name(text: &str) -> Result<ProductName, &'static str> {
+    ProductName::new(text).ok_or("must be 1 to 200 bytes without control characters")
+}
+
+fn key(text: &str) -> Result<OrderKey, &'static str> {
+    OrderKey::new(text).ok_or("must be 1 to 255 visible ASCII characters")
+}
+
+fn number(text: &str) -> Result<OrderNumber, &'static str> {
+    OrderNumber::parse(text).ok_or("must be a whole number from 1, without a sign")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_front_end_is_a_bare_http_address() {
+        for good in ["http://127.0.0.1:6060", "http://localhost", "http://[::1]:6060/"] {
+            assert!(good.parse::<FrontEnd>().is_ok(), "{good}");
+        }
+        for bad in ["127.0.0.1:6060", "localhost:6060", "https://a", "http://a/b", "http://a?b"] {
+            assert!(bad.parse::<FrontEnd>().is_err(), "{bad}");
+        }
+        let slash: FrontEnd = "http://a:1/".parse().unwrap();
+        assert_eq!(slash.page("/orders"), "http://a:1/orders");
+    }
+
+    #[test]
+    fn bounds_hold() {
+        assert!(clients("0").is_err() && clients("1001").is_err() && clients("1000").is_ok());
+        assert!(probability("NaN").is_err() && probability("1.1").is_err());
+        assert!(probability("-0.1").is_err() && probability("1").is_ok());
+        assert!(quantity("0").is_err() && quantity("1000001").is_err());
+        assert!(number("05").is_err() && number("0").is_err());
+    }
+
+    #[test]
+    fn front_ends_come_singly_or_with_commas() {
+        let args = ["c", "get", "--front-end", "http://a,http://b", "--front-end=http://c", "Tux"];
+        let Options::Get(get) = Options::from_iter_safe(args).unwrap() else { panic!() };
+        assert_eq!(get.single.reach.front_ends().len(), 3);
+        assert_eq!(get.name.as_str(), "Tux");
+    }
+}

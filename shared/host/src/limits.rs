@@ -1,0 +1,125 @@
+//! Every timeout, cap and queue length of the store, with its unit, and how they depend on each
+//! other. A relation that does not hold does not compile.
+
+use std::time::Duration;
+
+// ---- Requests of customers ------------------------------------------------------------------
+
+/// A public request is answered within this time after its body arrived.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
+/// Largest public body.
+pub const MAX_BODY_BYTES: usize = 16 << 10;
+/// Products or orders on a page when the request does not say.
+pub const PAGE_LIMIT_DEFAULT: usize = 100;
+/// Products or orders on a page at most.
+pub const PAGE_LIMIT_MAX: usize = 1000;
+/// Products that a front end caches.
+pub const CACHE_CAPACITY: usize = 10_000;
+
+// ---- Connections ----------------------------------------------------------------------------
+
+/// Header lines of one request.
+pub const MAX_HEADERS: usize = 64;
+/// Request line and headers of one request.
+pub const MAX_HEADER_BYTES: usize = 16 << 10;
+/// The address in the request line.
+pub const MAX_URI_BYTES: usize = 8 << 10;
+/// From the first byte of a request to the end of its headers.
+pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// From the end of the headers to the end of the body.
+pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may let an answer lie.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may lie idle between requests.
+pub const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(30);
+/// How long a refused client may go on sending, so that it comes to read its answer.
+pub const LINGER: Duration = Duration::from_secs(1);
+/// Open connections of one process; one more is told to come back later.
+pub const MAX_CONNECTIONS: usize = 10_000;
+/// Connections above the cap that are told so at the same time; more are just closed.
+pub const MAX_TURNED_AWAY: usize = 128;
+/// Requests that one process works on at the same time.
+pub const MAX_REQUESTS_UNDER_WAY: usize = 4096;
+/// Pause in accepting when the process has no file descriptor left.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// From the wish to stop until requests under way are dropped.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// After that, how long the process waits for work on blocking threads.
+pub const BLOCKING_GRACE: Duration = Duration::from_secs(2);
+/// What the read buffer of a connection grows to.
+pub const CONNECTION_BUFFER_BYTES: usize = 64 << 10;
+
+// ---- Calls between processes ----------------------------------------------------------------
+
+/// Until a connection to another process stands.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
+/// An ordinary call, connecting included.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(1);
+/// A follower that is slower than this leaves the in-sync set.
+pub const APPEND_TIMEOUT: Duration = Duration::from_millis(500);
+/// A call to the catalog, which may have to wait out one lease.
+pub const CATALOG_CALL_TIMEOUT: Duration = Duration::from_millis(2500);
+/// "Are you there?"
+pub const HEALTH_TIMEOUT: Duration = Duration::from_millis(200);
+/// Between two signs of life of a leader.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(100);
+/// The catalog's patience with a leader that someone wants deposed and that is silent.
+pub const PROBE_TIMEOUT: Duration = Duration::from_millis(300);
+/// Between two looks at the clock of a protocol core.
+pub const TICK: Duration = Duration::from_millis(50);
+/// Largest internal body.
+pub const MAX_INTERNAL_BODY_BYTES: usize = 8 << 20;
+/// How long a caller keeps an idle connection.
+pub const CLIENT_POOL_IDLE: Duration = Duration::from_secs(15);
+
+// ---- Retries --------------------------------------------------------------------------------
+
+/// Longest pause before the first retry; it doubles with each further one.
+pub const RETRY_FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Longest pause between two tries.
+pub const RETRY_MAX_PAUSE: Duration = Duration::from_millis(500);
+/// One retry is earned by this many first tries: retries are at most a fifth of the load.
+pub const RETRY_EARNED_BY: u32 = 5;
+/// Retries that can be saved up for a bad moment.
+pub const RETRY_BURST: u32 = 50;
+
+// ---- Leases and restock ---------------------------------------------------------------------
+
+/// How long a front end may answer from its cache without hearing from the catalog.
+pub const LEASE: Duration = Duration::from_millis(1000);
+/// Taken off a lease by its holder, because two clocks never run alike.
+pub const LEASE_DRIFT_ALLOWANCE: Duration = Duration::from_millis(10);
+/// Between two rounds of filling up sold-out toys.
+pub const RESTOCK_INTERVAL: Duration = Duration::from_secs(10);
+
+// ---- Relations ------------------------------------------------------------------------------
+
+const fn less(a: Duration, b: Duration) -> bool {
+    a.as_nanos() < b.as_nanos()
+}
+
+// A caller gives a connection up before the server does, else it sends into a closing one.
+const _: () = assert!(less(CLIENT_POOL_IDLE, KEEP_ALIVE_IDLE));
+const _: () = assert!(less(HEADER_READ_TIMEOUT, KEEP_ALIVE_IDLE));
+// Any frame fits into an internal body.
+const _: () = assert!(
+    toystore_codec::MAX_PAYLOAD_BYTES + toystore_codec::HEADER_BYTES <= MAX_INTERNAL_BODY_BYTES
+);
+const _: () = assert!(MAX_BODY_BYTES < MAX_INTERNAL_BODY_BYTES);
+const _: () = assert!(MAX_URI_BYTES < MAX_HEADER_BYTES);
+const _: () = assert!(MAX_HEADER_BYTES < CONNECTION_BUFFER_BYTES);
+// A call ends in time for its caller to say so, and connecting leaves time for the call itself.
+const _: () = assert!(less(CATALOG_CALL_TIMEOUT, REQUEST_DEADLINE));
+const _: () = assert!(less(CONNECT_TIMEOUT, APPEND_TIMEOUT) && less(APPEND_TIMEOUT, CALL_TIMEOUT));
+const _: () = assert!(less(CONNECT_TIMEOUT, PROBE_TIMEOUT) && less(PROBE_TIMEOUT, CALL_TIMEOUT));
+// A purchase that waits out a lease is still answered by the catalog.
+const _: () = assert!(less(LEASE, CATALOG_CALL_TIMEOUT) && less(LEASE_DRIFT_ALLOWANCE, LEASE));
+// Several signs of life fit into the patience with a leader; several ticks into a lease's third.
+const _: () = assert!(HEARTBEAT_INTERVAL.as_nanos() * 3 <= PROBE_TIMEOUT.as_nanos());
+const _: () = assert!(less(TICK, HEARTBEAT_INTERVAL) && TICK.as_nanos() * 6 < LEASE.as_nanos());
+// Whoever is being answered when the process is told to stop still gets the answer.
+const _: () = assert!(!less(SHUTDOWN_GRACE, REQUEST_DEADLINE));
+const _: () = assert!(less(RETRY_FIRST_PAUSE, RETRY_MAX_PAUSE));
+const _: () = assert!(less(RETRY_MAX_PAUSE, REQUEST_DEADLINE));
+const _: () = assert!(MAX_REQUESTS_UNDER_WAY < MAX_CONNECTIONS);
+const _: () = assert!(PAGE_LIMIT_DEFAULT <= PAGE_LIMIT_MAX);

@@ -1,0 +1,131 @@
+//! What operators ask every process: does it live, is it ready, how is it doing.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use toystore_domain::Refusal;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+
+use crate::reject::allow;
+use crate::reply::{Response, data, internal_error, refuse};
+
+/// Upper bounds of the latency buckets, in seconds.
+const BUCKETS: [f64; 12] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+const OPENMETRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: &'static str,
+}
+
+/// A process's metrics. Clones are the same metrics.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Arc<Mutex<Registry>>,
+    requests: Family<Answered, Counter>,
+    seconds: Family<Route, Histogram, fn() -> Histogram>,
+}
+
+impl Metrics {
+    /// Metrics with the two that every process has: requests, and how long they took.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("toystore");
+        let requests = Family::default();
+        let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
+        let seconds = Family::new_with_constructor(histogram);
+        registry.register("requests", "Requests answered", requests.clone());
+        registry.register("request_seconds", "Time to answer a request", seconds.clone());
+        Self { registry: Arc::new(Mutex::new(registry)), requests, seconds }
+    }
+
+    /// Notes an answered request. `route` is the route's name, never a path from a client: each
+    /// name is kept for ever.
+    pub fn observe(&self, route: &'static str, status: StatusCode, took: Duration) {
+        self.requests.get_or_create(&Answered { route, status: status.as_u16() }).inc();
+        self.seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
+    }
+
+    /// Runs a handler and notes its answer.
+    pub async fn measure(
+        &self,
+        route: &'static str,
+        handler: impl Future<Output = Response>,
+    ) -> Response {
+        let begun = Instant::now();
+        let response = handler.await;
+        self.observe(route, response.status(), begun.elapsed());
+        response
+    }
+
+    /// Adds a process's own metrics.
+    pub fn register(&self, add: impl FnOnce(&mut Registry)) {
+        add(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// All metrics as Prometheus reads them.
+    ///
+    /// # Errors
+    /// A metric of the process's own cannot be written.
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// `/livez`, `/readyz` and `/metrics`. `ready` says why the process is not ready.
+pub fn routes<R>(metrics: Metrics, ready: R) -> BoxedFilter<(Response,)>
+where
+    R: Fn() -> Result<(), String> + Clone + Send + Sync + 'static,
+{
+    let path = |name: &'static str| warp::path(name).and(warp::path::end()).boxed();
+    let live = path("livez").and(warp::get()).map(|| data(StatusCode::OK, &"alive"));
+    let readiness = path("readyz").and(warp::get()).map(move || match ready() {
+        Ok(()) => data(StatusCode::OK, &"ready"),
+        Err(reason) => refuse(&Refusal::Unavailable(reason)),
+    });
+    let scrape = path("metrics").and(warp::get()).map(move || page(&metrics));
+    let real = live.or(readiness).unify().or(scrape).unify();
+    let others = allow(path("livez"), "GET").or(allow(path("readyz"), "GET")).unify();
+    real.or(others).unify().or(allow(path("metrics"), "GET")).unify().boxed()
+}
+
+fn page(metrics: &Metrics) -> Response {
+    match metrics.text() {
+        Ok(text) => {
+            let mut response = Response::new(text.into());
+            response.headers_mut().insert(CONTENT_TYPE, OPENMETRICS);
+            response
+        }
+        Err(error) => {
+            tracing::error!(%error, "the metrics cannot be written");
+            internal_error()
+        }
+    }
+}

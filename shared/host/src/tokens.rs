@@ -1,0 +1,146 @@
+//! The two shared secrets: read from files, compared in constant time, never printed.
+
+use std::fmt;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use subtle::ConstantTimeEq;
+use toystore_domain::Refusal;
+
+/// Fewest characters of a token.
+pub const MIN_TOKEN_CHARS: usize = 16;
+/// Most characters of a token: it has to fit into a header.
+pub const MAX_TOKEN_CHARS: usize = 1024;
+
+/// Why a token file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The file cannot be read.
+    #[error(
+        "cannot read the token in {}: {error}; to make one: openssl rand -hex 32 > {}",
+        path.display(), path.display()
+    )]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        error: io::Error,
+    },
+    /// What the file holds is no token.
+    #[error(
+        "the token in {} is not {MIN_TOKEN_CHARS} to {MAX_TOKEN_CHARS} visible characters; \
+         to make one: openssl rand -hex 32 > {}", .0.display(), .0.display()
+    )]
+    Unusable(PathBuf),
+}
+
+/// What both tokens have in common.
+#[derive(Clone)]
+struct Secret(Arc<str>);
+
+impl Secret {
+    fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let long_enough = (MIN_TOKEN_CHARS..=MAX_TOKEN_CHARS).contains(&text.len());
+        let usable = long_enough && text.bytes().all(|b| b.is_ascii_graphic());
+        usable.then(|| Self(text.into()))
+    }
+
+    fn read(path: &Path) -> Result<Self, TokenError> {
+        let unreadable = |error| TokenError::Unreadable { path: path.to_owned(), error };
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            tracing::warn!(path = %path.display(), "others may read this token; chmod 600 it");
+        }
+        Self::new(&text).ok_or_else(|| TokenError::Unusable(path.to_owned()))
+    }
+
+    fn matches(&self, header: Option<&str>) -> Result<(), Refusal> {
+        let (scheme, given) = header.and_then(|h| h.split_once(' ')).unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Refusal::Unauthorized);
+        }
+        let same = self.0.as_bytes().ct_eq(given.trim().as_bytes());
+        if bool::from(same) { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let mut given = headers.get_all(AUTHORIZATION).iter();
+        match (given.next(), given.next()) {
+            (Some(one), None) => self.matches(one.to_str().ok()),
+            _ => Err(Refusal::Unauthorized),
+        }
+    }
+}
+
+/// Defines a token type of its own, so that the one is never taken for the other.
+macro_rules! token {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name(Secret);
+
+        impl $name {
+            /// Checks and wraps a token; `None` when it is too short, too long, or not visible.
+            #[must_use]
+            pub fn new(text: &str) -> Option<Self> {
+                Secret::new(text).map(Self)
+            }
+
+            /// Reads the token in a file, and warns when others may read it too.
+            ///
+            /// # Errors
+            /// The file cannot be read, or holds no token.
+            pub fn read(path: &Path) -> Result<Self, TokenError> {
+                Secret::read(path).map(Self)
+            }
+
+            /// Compares an `Authorization` header's value, in constant time.
+            ///
+            /// # Errors
+            /// [`Refusal::Unauthorized`] without a bearer token, [`Refusal::Forbidden`] with
+            /// another one.
+            pub fn matches(&self, header: Option<&str>) -> Result<(), Refusal> {
+                self.0.matches(header)
+            }
+
+            /// Like `matches`, for all headers of a request: just one `Authorization` counts.
+            ///
+            /// # Errors
+            /// As `matches`.
+            pub fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+                self.0.check(headers)
+            }
+
+            /// The `Authorization` header to send.
+            #[must_use]
+            pub fn bearer(&self) -> Option<HeaderValue> {
+                let mut value = HeaderValue::try_from(format!("Bearer {}", self.0.0)).ok()?;
+                value.set_sensitive(true);
+                Some(value)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    };
+}
+
+token!(
+    /// What the store's own processes show each other.
+    ClusterToken
+);
+
+token!(
+    /// What an administrator shows.
+    AdminToken
+);

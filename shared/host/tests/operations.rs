@@ -1,0 +1,90 @@
+//! What operators see: health, metrics, a taken port, the wish to stop.
+
+// Helpers of tests may fail by panicking, as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::{Running, in_own_words, status};
+use http::StatusCode;
+use toystore_host::listen::{ListenError, bind};
+use toystore_host::ops::{Metrics, routes};
+use toystore_host::reject::recover;
+use toystore_host::{Address, ServeOptions, Shutdown, clock, exit};
+use warp::Filter;
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+}
+
+#[tokio::test]
+async fn health_and_metrics_are_told() {
+    let ready = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&ready);
+    let metrics = Metrics::new();
+    let is_ready = move || match asked.load(Ordering::Relaxed) {
+        true => Ok(()),
+        false => Err("catching up".to_owned()),
+    };
+    let routes = routes(metrics.clone(), is_ready).recover(recover).unify();
+    let server = Running::start(routes, ServeOptions::default()).await;
+
+    assert!(server.say(get("/livez")).await.ends_with(r#"{"data":"alive"}"#));
+    let not_ready = server.say(get("/readyz")).await;
+    assert_eq!((status(&not_ready), in_own_words(&not_ready)), (503, true), "{not_ready}");
+    assert!(not_ready.contains("catching up"));
+    ready.store(true, Ordering::Relaxed);
+    assert_eq!(status(&server.say(get("/readyz")).await), 200);
+    let wrong = server.say(get("/livez").replace("GET", "POST")).await;
+    assert!(wrong.starts_with("HTTP/1.1 405") && wrong.contains("allow: GET"), "{wrong}");
+
+    metrics.measure("orders", async { toystore_host::reply::internal_error() }).await;
+    let page = server.say(get("/metrics")).await;
+    assert!(page.contains(r#"toystore_requests_total{route="orders",status="500"} 1"#), "{page}");
+    assert!(page.contains(r#"toystore_request_seconds_count{route="orders"} 1"#), "{page}");
+    assert_eq!(StatusCode::OK.as_u16(), status(&page));
+}
+
+#[tokio::test]
+async fn a_taken_port_is_said_so() {
+    let free: Address = "127.0.0.1:0".parse().unwrap();
+    let listener = bind(&free, "the catalog").await.unwrap();
+    let taken: Address = listener.local_addr().unwrap().into();
+    let error = bind(&taken, "the catalog").await.unwrap_err();
+    assert!(matches!(error, ListenError::InUse { .. }));
+    assert!(error.to_string().starts_with(&format!("{taken} is in use by another process; stop")));
+}
+
+#[tokio::test]
+async fn stopping_is_heard_by_all_also_later() {
+    let (trigger, mut shutdown) = Shutdown::manual();
+    let mut other = shutdown.clone();
+    assert!(!shutdown.is_requested());
+    trigger.request();
+    shutdown.requested().await;
+    other.requested().await;
+    assert!(other.is_requested());
+
+    let (trigger, mut shutdown) = Shutdown::manual();
+    drop(trigger);
+    shutdown.requested().await;
+    assert!(shutdown.is_requested());
+}
+
+#[test]
+fn the_boot_clock_does_not_go_back() {
+    let first = clock::boot_millis();
+    assert!(first > 0 && clock::boot_millis() >= first);
+}
+
+#[test]
+fn an_error_is_the_exit_code() {
+    let code = |outcome: Result<(), &'static str>| {
+        format!("{:?}", exit::run_main("toystore-test", async { outcome }))
+    };
+    assert_eq!(code(Ok(())), format!("{:?}", std::process::ExitCode::SUCCESS));
+    assert_eq!(code(Err("cannot\n open")), format!("{:?}", std::process::ExitCode::FAILURE));
+}
