@@ -94,6 +94,22 @@ pub fn decode<T: DeserializeOwned>(version: u8, frame: &[u8]) -> Result<T, Frame
     if read == payload.len() { Ok(value) } else { Err(FrameError::Trailing) }
 }
 
+/// How many bytes the frame at the start of `bytes` says it has; `None` for fewer than a header or
+/// for more than a frame may have.
+#[must_use]
+pub fn frame_length(bytes: &[u8]) -> Option<usize> {
+    let (header, _) = bytes.split_first_chunk::<HEADER_BYTES>()?;
+    let [_, l0, l1, l2, l3, ..] = *header;
+    let payload = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
+    (payload <= MAX_PAYLOAD_BYTES).then_some(HEADER_BYTES + payload)
+}
+
+/// The checksum of the frame, for bytes that are no frame.
+#[must_use]
+pub fn checksum(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

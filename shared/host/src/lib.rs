@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`limits`] | every timeout, cap and queue length, and how they depend on each other |
 //! | [`listen`] | opening a port |
-//! | [`serve`] | the accept loop, and how each connection is guarded |
+//! | [`mod@serve`] | the accept loop, and how each connection is guarded |
 //! | [`body`] | reading request bodies: counted, timed, strictly JSON |
 //! | [`reply`] | values and refusals as HTTP |
 //! | [`reject`] | warp's rejections as refusals; 405 with `Allow` |

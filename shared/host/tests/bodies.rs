@@ -12,6 +12,7 @@ use bytes::Bytes;
 use common::{Running, in_own_words, status};
 use futures_util::stream;
 use http::HeaderMap;
+use tokio::io::AsyncWriteExt;
 use toystore_domain::Refusal;
 use toystore_domain::api::OrderRequest;
 use toystore_host::reject::recover;
@@ -54,6 +55,16 @@ async fn bodies_are_counted_however_they_come() {
             let refused = server.say(send(&order(bytes))).await;
             assert_eq!((status(&refused), in_own_words(&refused)), (413, true), "{refused}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_client_may_finish_sending_and_then_reads_why() {
+    let server = server().await;
+    for request in [sized(&"x".repeat(16 << 20)), chunked(&"x".repeat(16 << 20))] {
+        let mut client = server.connect().await;
+        client.0.write_all(request.as_bytes()).await.expect("no reset while sending");
+        assert_eq!(status(&client.rest().await), 413);
     }
 }
 

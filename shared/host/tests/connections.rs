@@ -255,6 +255,50 @@ async fn more_requests_than_allowed_are_told_at_once() {
 }
 
 #[tokio::test]
+async fn a_request_that_comes_early_waits_for_its_turn() {
+    let held = Held::new();
+    let options =
+        ServeOptions { keep_alive_idle: LONG, header_timeout: LONG, ..Default::default() };
+    let server = held.server(options).await;
+    let mut client = server.connect().await;
+    // Both arrive at once: after the first answer nothing more comes that could wake the server.
+    client.send(format!("{GET}{LAST_GET}")).await;
+    held.begun.notified().await;
+    held.go.add_permits(1);
+    assert_eq!(status(&client.answer().await), 200);
+    held.begun.notified().await;
+    held.go.add_permits(1);
+    assert_eq!(status(&client.rest().await), 200);
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_ends_its_request() {
+    struct SaysWhenDropped(Arc<Notify>);
+    impl Drop for SaysWhenDropped {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let (begun, dropped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell_begun, tell_dropped) = (Arc::clone(&begun), Arc::clone(&dropped));
+    let routes = warp::any().then(move || {
+        let (begun, guard) = (Arc::clone(&tell_begun), SaysWhenDropped(Arc::clone(&tell_dropped)));
+        async move {
+            begun.notify_one();
+            std::future::pending::<()>().await;
+            drop(guard);
+            data(StatusCode::OK, &"never")
+        }
+    });
+    let server = Running::start(routes, ServeOptions::default()).await;
+    let mut client = server.connect().await;
+    client.send(GET).await;
+    begun.notified().await;
+    drop(client);
+    tokio::time::timeout(PATIENCE, dropped.notified()).await.expect("dropped in time");
+}
+
+#[tokio::test]
 async fn stopping_waits_for_what_is_under_way_and_for_nothing_else() {
     let held = Held::new();
     let options = ServeOptions { shutdown_grace: LONG, header_timeout: LONG, ..Default::default() };

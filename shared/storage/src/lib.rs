@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The bytes on disk. The only crate that names sled.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`folder`] | a database's folder: created once, opened after, never one for the other |
+//! | [`disk`] | what "durable" means: flush, then fdatasync |
+//! | [`mark`] | the synced high-water mark that shows a rolled-back database |
+//! | [`schema`] | trees, keys and records |
+//! | [`orders`] | an order replica's database |
+//! | [`writer`] | the one thread that writes and syncs it |
+//! | [`catalog`] | the catalog's database |
+//! | [`verify`] | whether a log is sound |
+//! | [`space`] | refusing work before the disk is full |
+
+pub mod catalog;
+pub mod disk;
+pub mod folder;
+pub mod mark;
+pub mod orders;
+pub mod schema;
+pub mod space;
+pub mod verify;
+pub mod writer;
+
+pub use catalog::CatalogStore;
+pub use folder::{Kind, StorageError};
+pub use orders::{OrderReader, OrderStore};
+pub use writer::OrderWriter;

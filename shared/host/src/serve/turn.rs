@@ -26,8 +26,8 @@ impl Turn {
         self.answering.store(true, Ordering::Release);
     }
 
-    /// The answer is complete. The guard is woken: the parser believes that nothing was to be
-    /// read, and would not look again by itself.
+    /// The answer is complete. The guard is woken: the parser was told that nothing is to be
+    /// read, and does not promise to look again by itself.
     fn answered(&self) {
         self.answering.store(false, Ordering::Release);
         self.waiting.wake();

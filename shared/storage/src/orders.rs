@@ -1,0 +1,310 @@
+//! An order replica's database: the log, the index of its keys, and one row of state.
+//!
+//! Log, index and state change in one sled transaction, so after a crash they agree.
+
+use std::path::Path;
+
+use sled::Transactional;
+use sled::transaction::{ConflictableTransactionError, TransactionError};
+use toystore_domain::{OrderKey, OrderNumber};
+use toystore_replication::{
+    Entry, Fatal, Incarnation, Member, Position, ReplicaId, Saved, Stored, Write,
+};
+
+use crate::folder::{Folder, Kind, StorageError, guarded, sled_error, unreadable};
+use crate::mark::{Mark, MarkFile};
+use crate::schema::{
+    ENTRY_VERSION, KEYS, META, ORDERS, OrderState, STATE, STATE_VERSION, order_key, read_entry,
+    read_number,
+};
+use crate::verify::verify;
+
+/// An open database of an order replica.
+pub struct OrderStore {
+    folder: Folder,
+    reader: OrderReader,
+    meta: sled::Tree,
+    state: OrderState,
+    last: Position,
+    mark: MarkFile,
+    id: ReplicaId,
+}
+
+/// Reads entries beside the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct OrderReader {
+    orders: sled::Tree,
+    keys: sled::Tree,
+}
+
+impl OrderStore {
+    /// Makes an empty database under a new store id.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] when there is something at `path`.
+    pub fn create(path: &Path, id: ReplicaId) -> Result<(), StorageError> {
+        Folder::create(path, Kind::Order(id.0), |db, folder| {
+            for tree in [ORDERS, KEYS, META] {
+                db.open_tree(tree).map_err(|error| sled_error(folder, &error))?;
+            }
+            let meta = db.open_tree(META).map_err(|error| sled_error(folder, &error))?;
+            let state = encode_state(folder, &OrderState::default())?;
+            meta.insert(STATE, state).map_err(|error| sled_error(folder, &error))?;
+            MarkFile::create(folder)
+        })
+    }
+
+    /// Opens and verifies a database.
+    ///
+    /// # Errors
+    /// Says what is wrong with it; a log shorter than its synced mark was rolled back.
+    pub fn open(path: &Path, id: ReplicaId) -> Result<Self, StorageError> {
+        let folder = Folder::open(path, Kind::Order(id.0))?;
+        let reader = OrderReader { orders: folder.tree(ORDERS)?, keys: folder.tree(KEYS)? };
+        let meta = folder.tree(META)?;
+        let state = read_state(path, &meta)?;
+        let last = guarded(path, || verify(path, &reader.orders, &reader.keys))?;
+        let mark = MarkFile::open(path)?;
+        check_mark(path, &mark.last(), &reader, &state)?;
+        if state.commit > last.number {
+            let what = format!("it committed order {} and ends at {}", state.commit, last.number);
+            return Err(StorageError::damaged(path, what));
+        }
+        Ok(Self { folder, reader, meta, state, last, mark, id })
+    }
+
+    /// Counts one more start of a process, durably. Before anything else is done with the store.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn start(&mut self) -> Result<(), StorageError> {
+        self.state.incarnation = Incarnation(self.state.incarnation.0 + 1);
+        let state = encode_state(self.folder.path(), &self.state)?;
+        self.meta.insert(STATE, state).map_err(|error| sled_error(self.folder.path(), &error))?;
+        self.folder.sync()
+    }
+
+    /// What the protocol's core needs to know.
+    #[must_use]
+    pub fn saved(&self) -> Saved {
+        Saved {
+            me: self.member(),
+            cluster: self.state.cluster,
+            promise: self.state.promise,
+            mark: self.state.mark,
+            commit: self.state.commit,
+            last: self.last,
+        }
+    }
+
+    /// The replica, this database, this start.
+    #[must_use]
+    pub fn member(&self) -> Member {
+        let incarnation = self.state.incarnation;
+        Member { id: self.id, store: self.folder.store(), incarnation }
+    }
+
+    /// The row of state.
+    #[must_use]
+    pub fn state(&self) -> &OrderState {
+        &self.state
+    }
+
+    /// Where the log stands.
+    #[must_use]
+    pub fn last(&self) -> Position {
+        self.last
+    }
+
+    /// A reader beside this writer.
+    #[must_use]
+    pub fn reader(&self) -> OrderReader {
+        self.reader.clone()
+    }
+
+    /// Bytes on disk.
+    #[must_use]
+    pub fn size_on_disk(&self) -> u64 {
+        self.folder.size_on_disk()
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Applies writes in their order and syncs them, all at once where none cuts the log.
+    ///
+    /// # Errors
+    /// The process must end: what is on disk is not known.
+    pub fn apply(&mut self, writes: Vec<Write>) -> Result<(), StorageError> {
+        let mut entries = Vec::new();
+        for write in writes {
+            if let Some(above) = write.truncate_above {
+                self.put(std::mem::take(&mut entries))?;
+                self.truncate_above(above)?;
+            }
+            self.state = OrderState {
+                cluster: write.cluster,
+                incarnation: self.state.incarnation,
+                promise: write.promise,
+                mark: write.mark,
+                commit: write.commit,
+            };
+            entries.extend(write.entries);
+        }
+        self.put(entries)?;
+        self.folder.sync()
+    }
+
+    /// Brings the synced mark up to the synced log.
+    ///
+    /// # Errors
+    /// It cannot be written; the process must end.
+    pub fn raise_mark(&mut self) -> Result<(), StorageError> {
+        let known = self.mark.last();
+        if (known.number, known.promise) == (self.last.number, self.state.promise) {
+            return Ok(());
+        }
+        self.mark.put(&self.last, self.state.promise)
+    }
+
+    fn put(&mut self, entries: Vec<Entry>) -> Result<(), StorageError> {
+        let path = self.folder.path();
+        let mut rows = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            let record = toystore_codec::encode(ENTRY_VERSION, entry)
+                .map_err(|error| StorageError::damaged(path, error))?;
+            rows.push((order_key(entry.number), entry.purchase.key.as_str(), record));
+        }
+        let state = encode_state(path, &self.state)?;
+        let trees = (&self.reader.orders, &self.reader.keys, &self.meta);
+        let done = trees.transaction(|(orders, keys, meta)| {
+            for (number, key, record) in &rows {
+                orders.insert(number, record.as_slice())?;
+                keys.insert(key.as_bytes(), number)?;
+            }
+            meta.insert(STATE, state.as_slice())?;
+            Ok::<_, ConflictableTransactionError<()>>(())
+        });
+        done.map_err(|error| transaction_error(path, &error))?;
+        self.last = entries.last().map_or(self.last, Entry::position);
+        Ok(())
+    }
+
+    /// Cuts the log, a bounded piece at a time from its end, so that a crash leaves a dense log.
+    fn truncate_above(&mut self, above: OrderNumber) -> Result<(), StorageError> {
+        const PIECE: usize = 1000;
+        let path = self.folder.path().to_path_buf();
+        let read =
+            |number| self.reader.entry(number).map_err(|error| StorageError::damaged(&path, error));
+        let position = match read(above)? {
+            Some(entry) => entry.position(),
+            None => Position::ORIGIN,
+        };
+        if self.mark.last().number > above {
+            self.mark.put(&position, self.state.promise)?;
+        }
+        let failed = |error: sled::Error| sled_error(&path, &error);
+        loop {
+            let mut cut = Vec::new();
+            let from = order_key(above.next());
+            for row in self.reader.orders.range(from..).rev().take(PIECE) {
+                let (number, value) = row.map_err(failed)?;
+                let entry =
+                    read_entry(&value).map_err(|error| StorageError::damaged(&path, error))?;
+                cut.push((number, entry.purchase.key));
+            }
+            if cut.is_empty() {
+                break;
+            }
+            let trees = (&self.reader.orders, &self.reader.keys);
+            let done = trees.transaction(|(orders, keys)| {
+                for (number, key) in &cut {
+                    orders.remove(number)?;
+                    keys.remove(key.as_str().as_bytes())?;
+                }
+                Ok::<_, ConflictableTransactionError<()>>(())
+            });
+            done.map_err(|error| transaction_error(&path, &error))?;
+        }
+        self.last = position;
+        Ok(())
+    }
+}
+
+fn encode_state(path: &Path, state: &OrderState) -> Result<Vec<u8>, StorageError> {
+    toystore_codec::encode(STATE_VERSION, state).map_err(|error| StorageError::damaged(path, error))
+}
+
+fn read_state(path: &Path, meta: &sled::Tree) -> Result<OrderState, StorageError> {
+    let row = guarded(path, || meta.get(STATE).map_err(|error| sled_error(path, &error)))?
+        .ok_or_else(|| StorageError::damaged(path, "its state is missing"))?;
+    toystore_codec::decode(STATE_VERSION, &row)
+        .map_err(|error| StorageError::damaged(path, format!("its state: {error}")))
+}
+
+fn check_mark(
+    path: &Path,
+    mark: &Mark,
+    reader: &OrderReader,
+    state: &OrderState,
+) -> Result<(), StorageError> {
+    let number = mark.number;
+    let chain = match number {
+        OrderNumber::ZERO => Some(Position::ORIGIN.chain),
+        _ => reader
+            .entry(number)
+            .map_err(|error| StorageError::damaged(path, error))?
+            .map(|entry| entry.chain),
+    };
+    let what = match chain {
+        None => format!("it was rolled back: order {number} was synced and is gone"),
+        Some(chain) if chain != mark.chain => {
+            format!("it was rolled back: order {number} is not the one that was synced")
+        }
+        Some(_) if state.promise < mark.promise => {
+            format!("it was rolled back: it promised epoch {}", mark.promise)
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(StorageError::damaged(path, what))
+}
+
+pub(crate) fn transaction_error(path: &Path, error: &TransactionError<()>) -> StorageError {
+    match error {
+        TransactionError::Storage(error) => sled_error(path, error),
+        TransactionError::Abort(()) => StorageError::damaged(path, "a transaction was aborted"),
+    }
+}
+
+impl Stored for OrderReader {
+    fn entry(&self, number: OrderNumber) -> Result<Option<Entry>, Fatal> {
+        let Some(value) = self.orders.get(order_key(number)).map_err(unreadable)? else {
+            return Ok(None);
+        };
+        let entry = read_entry(&value).map_err(unreadable)?;
+        if entry.number == number { Ok(Some(entry)) } else { Err(Fatal::MissingEntry(number)) }
+    }
+
+    fn number_of(&self, key: &OrderKey) -> Result<Option<OrderNumber>, Fatal> {
+        let value = self.keys.get(key.as_str().as_bytes()).map_err(unreadable)?;
+        value.map(|value| read_number(&value).ok_or(Fatal::Unreadable)).transpose()
+    }
+}
+
+impl OrderReader {
+    /// The saved entries above `after`, at most so many.
+    ///
+    /// # Errors
+    /// [`Fatal`] when a record is damaged.
+    pub fn page(&self, after: OrderNumber, limit: usize) -> Result<Vec<Entry>, Fatal> {
+        let rows = self.orders.range(order_key(after.next())..).take(limit);
+        rows.map(|row| {
+            let (_, value) = row.map_err(unreadable)?;
+            read_entry(&value).map_err(unreadable)
+        })
+        .collect()
+    }
+}

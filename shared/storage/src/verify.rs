@@ -1,0 +1,78 @@
+//! Whether a log is sound: dense keys, records that fit them, an unbroken hash chain, and a key
+//! index that says the same as the log. One pass over each tree.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+
+use toystore_domain::OrderNumber;
+use toystore_replication::{Entry, Position};
+
+use crate::StorageError;
+use crate::folder::sled_error;
+use crate::schema::{read_entry, read_number};
+
+/// Walks over the log in order, checks each record, and hands it to `each`.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn walk(
+    path: &Path,
+    orders: &sled::Tree,
+    mut each: impl FnMut(&Entry),
+) -> Result<Position, StorageError> {
+    let mut last = Position::ORIGIN;
+    for row in orders.iter() {
+        let (key, value) = row.map_err(|error| sled_error(path, &error))?;
+        let expected = last.number.next();
+        let found = read_number(&key).ok_or_else(|| {
+            StorageError::damaged(path, format!("a key after order {}", last.number))
+        })?;
+        if found != expected {
+            let what = format!("order {expected} is missing: {found} follows {}", last.number);
+            return Err(StorageError::damaged(path, what));
+        }
+        let entry = read_entry(&value)
+            .map_err(|error| StorageError::damaged(path, format!("order {found}: {error}")))?;
+        if !entry.follows(&last) {
+            let what = format!("order {found} does not follow the one before it");
+            return Err(StorageError::damaged(path, what));
+        }
+        last = entry.position();
+        each(&entry);
+    }
+    Ok(last)
+}
+
+/// Checks the log and its key index; returns where the log stands.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn verify(
+    path: &Path,
+    orders: &sled::Tree,
+    keys: &sled::Tree,
+) -> Result<Position, StorageError> {
+    // Equal sums of hashes mean equal sets of (key, number): no look-up for each order.
+    let (mut in_log, mut in_index, mut indexed) = (0_u64, 0_u64, 0_u64);
+    let last = walk(path, orders, |entry| {
+        in_log = in_log.wrapping_add(pair(entry.purchase.key.as_str().as_bytes(), entry.number));
+    })?;
+    for row in keys.iter() {
+        let (key, value) = row.map_err(|error| sled_error(path, &error))?;
+        let number = read_number(&value)
+            .ok_or_else(|| StorageError::damaged(path, "a row of the key index"))?;
+        in_index = in_index.wrapping_add(pair(&key, number));
+        indexed += 1;
+    }
+    if (in_log, last.number.0) == (in_index, indexed) {
+        return Ok(last);
+    }
+    let what = format!("its key index has {indexed} rows that do not fit {} orders", last.number);
+    Err(StorageError::damaged(path, what))
+}
+
+fn pair(key: &[u8], number: OrderNumber) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (key, number.0).hash(&mut hasher);
+    hasher.finish()
+}

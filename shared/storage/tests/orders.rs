@@ -1,0 +1,224 @@
+//! An order replica's database: what survives, and what damage is seen.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use toystore_domain::{OrderKey, OrderNumber, ProductName, Purchase, Quantity};
+use toystore_replication::{ClusterId, Entry, Epoch, Position, ReplicaId, Stored, Write, WriteId};
+use toystore_storage::{OrderStore, OrderWriter, StorageError, folder};
+
+const ID: ReplicaId = ReplicaId(1);
+
+fn purchase(n: u64) -> Purchase {
+    Purchase {
+        key: OrderKey::new(&format!("key-{n}")).unwrap(),
+        product: ProductName::new("Tux").unwrap(),
+        quantity: Quantity::new(1 + n % 7).unwrap(),
+    }
+}
+
+fn entries(after: Position, epoch: u64, count: u64) -> Vec<Entry> {
+    let mut last = after;
+    let next = |n| {
+        let entry = Entry::after(&last, Epoch(epoch), purchase(n + epoch * 1_000_000));
+        last = entry.position();
+        entry
+    };
+    (after.number.0 + 1..=after.number.0 + count).map(next).collect()
+}
+
+fn write(truncate_above: Option<u64>, entries: Vec<Entry>, commit: u64) -> Write {
+    Write {
+        truncate_above: truncate_above.map(OrderNumber),
+        entries,
+        cluster: Some(ClusterId(5)),
+        promise: Epoch(1),
+        mark: Epoch(1),
+        commit: OrderNumber(commit),
+    }
+}
+
+/// Opens a folder again; sled lets go of its lock a moment after it is dropped.
+fn open(dir: &Path) -> Result<OrderStore, StorageError> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match OrderStore::open(dir, ID) {
+            Err(StorageError::InUse(_)) if Instant::now() < deadline => std::thread::yield_now(),
+            other => return other,
+        }
+    }
+}
+
+fn fresh(dir: &Path) -> OrderStore {
+    OrderStore::create(dir, ID).unwrap();
+    open(dir).unwrap()
+}
+
+fn damage(dir: &Path) -> String {
+    match open(dir) {
+        Err(error @ StorageError::Damaged { .. }) => error.to_string(),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("the damage was not seen"),
+    }
+}
+
+#[test]
+fn what_was_saved_is_there_again() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    let mut store = fresh(&dir);
+    store.start().unwrap();
+    let log = entries(Position::ORIGIN, 1, 50);
+    store
+        .apply(vec![write(None, log[..20].to_vec(), 10), write(None, log[20..].to_vec(), 30)])
+        .unwrap();
+    store.raise_mark().unwrap();
+    let saved = store.saved();
+    drop(store);
+    let mut store = open(&dir).unwrap();
+    assert_eq!(store.saved().last, log[49].position());
+    assert_eq!(store.saved().commit, OrderNumber(30));
+    assert_eq!(store.saved().me, saved.me);
+    store.start().unwrap();
+    assert_eq!(store.saved().me.incarnation, saved.me.incarnation.next());
+    let reader = store.reader();
+    assert_eq!(reader.entry(OrderNumber(7)), Ok(Some(log[6].clone())));
+    assert_eq!(reader.number_of(&log[6].purchase.key), Ok(Some(OrderNumber(7))));
+    assert_eq!(reader.page(OrderNumber(45), 10).unwrap(), log[45..].to_vec());
+}
+
+#[test]
+fn a_cut_tail_takes_its_keys_along() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    let mut store = fresh(&dir);
+    let old = entries(Position::ORIGIN, 1, 3000);
+    store.apply(vec![write(None, old.clone(), 0)]).unwrap();
+    store.raise_mark().unwrap();
+    let new = entries(old[99].position(), 2, 5);
+    store.apply(vec![write(Some(100), new.clone(), 100)]).unwrap();
+    assert_eq!(store.reader().number_of(&old[100].purchase.key), Ok(None));
+    drop(store);
+    let store = open(&dir).unwrap();
+    assert_eq!(store.last(), new[4].position());
+}
+
+#[test]
+fn a_missing_record_is_seen() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    let mut store = fresh(&dir);
+    store.apply(vec![write(None, entries(Position::ORIGIN, 1, 9), 0)]).unwrap();
+    drop(store);
+    let db = sled::open(dir.join("sled")).unwrap();
+    db.open_tree("orders").unwrap().remove(5_u64.to_be_bytes()).unwrap();
+    db.flush().unwrap();
+    drop(db);
+    assert!(damage(&dir).contains("order 5 is missing"));
+}
+
+#[test]
+fn a_key_index_that_differs_is_seen() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    let mut store = fresh(&dir);
+    store.apply(vec![write(None, entries(Position::ORIGIN, 1, 9), 0)]).unwrap();
+    drop(store);
+    let db = sled::open(dir.join("sled")).unwrap();
+    let keys = db.open_tree("keys").unwrap();
+    let (key, _) = keys.first().unwrap().unwrap();
+    keys.insert(key, &8_u64.to_be_bytes()).unwrap();
+    db.flush().unwrap();
+    drop((keys, db));
+    assert!(damage(&dir).contains("key index"));
+}
+
+#[test]
+fn a_rolled_back_database_is_seen() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    let earlier = temp.path().join("earlier");
+    let mut store = fresh(&dir);
+    let log = entries(Position::ORIGIN, 1, 9);
+    store.apply(vec![write(None, log[..5].to_vec(), 0)]).unwrap();
+    drop(store);
+    folder::copy(&dir.join("sled"), &earlier).unwrap();
+    let mut store = open(&dir).unwrap();
+    store.apply(vec![write(None, log[5..].to_vec(), 0)]).unwrap();
+    store.raise_mark().unwrap();
+    drop(store);
+    fs::remove_dir_all(dir.join("sled")).unwrap();
+    fs::rename(&earlier, dir.join("sled")).unwrap();
+    assert!(damage(&dir).contains("rolled back"));
+}
+
+#[test]
+fn no_flipped_byte_goes_unseen_or_loses_orders() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    let mut store = fresh(&dir);
+    let log = entries(Position::ORIGIN, 1, 400);
+    store.apply(vec![write(None, log.clone(), 400)]).unwrap();
+    store.raise_mark().unwrap();
+    drop(store);
+    let size = fs::metadata(dir.join("sled/db")).unwrap().len();
+    let mut seen = 0;
+    for step in 0..24_u64 {
+        let copy = temp.path().join(format!("copy-{step}"));
+        folder::copy(&dir, &copy).unwrap();
+        let mut bytes = fs::read(copy.join("sled/db")).unwrap();
+        let at = (size * step / 24 + step) as usize;
+        bytes[at] ^= 0x55;
+        fs::write(copy.join("sled/db"), bytes).unwrap();
+        match open(&copy) {
+            Err(_) => seen += 1,
+            Ok(store) => assert_eq!(store.last(), log[399].position(), "byte {at}"),
+        }
+    }
+    assert!(seen > 0, "no flipped byte met a record");
+}
+
+#[test]
+fn a_foreign_a_missing_and_a_stripped_folder_are_told_apart() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    assert!(matches!(OrderStore::open(&dir, ID), Err(StorageError::NotFound(_))));
+    OrderStore::create(&dir, ID).unwrap();
+    assert!(matches!(OrderStore::create(&dir, ID), Err(StorageError::Exists(_))));
+    assert!(matches!(OrderStore::open(&dir, ReplicaId(2)), Err(StorageError::Foreign { .. })));
+    fs::remove_file(dir.join("sled/db")).unwrap();
+    assert!(damage(&dir).contains("missing"));
+    fs::remove_file(dir.join("FORMAT")).unwrap();
+    assert!(damage(&dir).contains("FORMAT"));
+}
+
+#[test]
+fn a_second_process_is_kept_out() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    let _store = fresh(&dir);
+    assert!(matches!(OrderStore::open(&dir, ID), Err(StorageError::InUse(_))));
+}
+
+#[test]
+fn the_writer_tells_in_order_and_finishes_before_it_goes() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    let store = fresh(&dir);
+    let (tell, told) = channel();
+    let writer =
+        OrderWriter::spawn(store, move |id| tell.send(id).unwrap(), |error| panic!("{error}"))
+            .unwrap();
+    let log = entries(Position::ORIGIN, 1, 100);
+    for (index, entry) in log.iter().enumerate() {
+        writer.write(WriteId(index as u64 + 1), write(None, vec![entry.clone()], 0));
+    }
+    drop(writer);
+    let told: Vec<_> = told.iter().collect();
+    assert!(told.is_sorted() && told.last() == Some(&WriteId(100)));
+    assert_eq!(open(&dir).unwrap().last(), log[99].position());
+}
