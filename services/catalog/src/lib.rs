@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The catalog: products, prices, stock, and the view of the order replicas.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`options`] | the command line |
+//! | [`seed`] | reading the first products from a CSV file |
+//! | [`writer`] | the one thread that runs transactions: hide, tell, save, show, answer |
+//! | [`invalidation`] | telling every lease holder, or waiting its lease out |
+//! | [`election`] | asking the present leader before it is deposed |
+//! | [`shelf`] | look-ups beside the writer |
+//! | [`routes`] | which request goes where |
+//! | [`run()`] | opening the database, serving, ending |
+//! | [`operator`] | the unclean choice |
+//! | [`recover`] | rebuilding a lost catalog from the replicas |
+
+pub mod election;
+pub mod invalidation;
+pub mod operator;
+pub mod options;
+pub mod recover;
+pub mod routes;
+pub mod run;
+pub mod seed;
+pub mod shelf;
+pub mod writer;
+
+pub use options::Options;
+pub use run::{CatalogError, run};

@@ -1,2 +1,24 @@
-//! Placeholder.
-fn main() {}
+//! The catalog. See `toystore-catalog --help`.
+
+use std::process::ExitCode;
+
+use structopt::StructOpt;
+use toystore_catalog::options::Command;
+use toystore_catalog::{CatalogError, Options, operator, recover, run};
+use toystore_host::{Shutdown, exit, listen, telemetry};
+
+fn main() -> ExitCode {
+    let options = Options::from_args();
+    telemetry::init(options.log_format, "catalog");
+    exit::run_main("toystore-catalog", async {
+        match options.command {
+            Command::Serve(serve) => {
+                let listener = listen::bind(&serve.listen, "--listen").await?;
+                let shutdown = Shutdown::on_signals().map_err(CatalogError::Signals)?;
+                run(serve, listener, shutdown).await
+            }
+            Command::ForceLeader(force) => operator::force_leader(force).await,
+            Command::Recover(recovery) => recover::recover(recovery).await,
+        }
+    })
+}

@@ -1,1 +1,18 @@
-//! Placeholder.
+//! One order replica: the replication core, fed by HTTP, acting on sled.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`options`] | the command line |
+//! | [`node`] | the one thread that owns the core: next event, one step, its effects |
+//! | [`edge`] | effects as acts: writes, calls, replies, log lines |
+//! | [`routes`] | which request goes where |
+//! | [`run()`] | opening the database, serving, ending |
+
+pub mod edge;
+pub mod node;
+pub mod options;
+pub mod routes;
+pub mod run;
+
+pub use options::Options;
+pub use run::{OrderError, run};

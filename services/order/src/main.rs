@@ -1,2 +1,17 @@
-//! Placeholder.
-fn main() {}
+//! One order replica. See `toystore-order --help`.
+
+use std::process::ExitCode;
+
+use structopt::StructOpt;
+use toystore_host::{Shutdown, exit, listen, telemetry};
+use toystore_order::{Options, OrderError, run};
+
+fn main() -> ExitCode {
+    let options = Options::from_args();
+    telemetry::init(options.log_format, "order");
+    exit::run_main("toystore-order", async {
+        let listener = listen::bind(&options.listen_address()?, "--listen").await?;
+        let shutdown = Shutdown::on_signals().map_err(OrderError::Signals)?;
+        run(options, listener, shutdown).await
+    })
+}

@@ -7,6 +7,7 @@
 //! | file | rule |
 //! |---|---|
 //! | [`database`] | the interface: typed rows, read and written in a transaction |
+//! | [`commands`] | everything that can be asked of the catalog in a transaction |
 //! | [`transact`] | a leader's transaction: fenced, run once, answered item by item |
 //! | [`reservations`] | reserve, record, settle, cancel |
 //! | [`products`] | an administrator's change; restocking what is sold out |
@@ -14,6 +15,7 @@
 //! | [`messages`] | proposals, exports and the operator's commands |
 //! | [`memory`] | the database in memory, for tests and simulation |
 
+pub mod commands;
 pub mod database;
 pub mod memory;
 pub mod messages;
@@ -22,4 +24,5 @@ pub mod reservations;
 pub mod transact;
 pub mod views;
 
+pub use commands::{Command, Outcome, execute};
 pub use database::{Database, Failed, Fence, Restocked, Transaction};

@@ -72,6 +72,17 @@ pub const MAX_INTERNAL_BODY_BYTES: usize = 8 << 20;
 /// How long a caller keeps an idle connection.
 pub const CLIENT_POOL_IDLE: Duration = Duration::from_secs(15);
 
+// ---- Replication ----------------------------------------------------------------------------
+
+/// Orders in one transaction at the catalog.
+pub const ORDER_BATCH: usize = 512;
+/// Entries in one append, or in one page for a replica that catches up.
+pub const APPEND_PAGE: usize = 1000;
+/// A follower that heard nothing for so many ticks asks the catalog who leads.
+pub const SILENCE_TICKS: u32 = 10;
+/// A leader that got nothing done for so many ticks, with work waiting, says that it is stuck.
+pub const STUCK_TICKS: u32 = 40;
+
 // ---- Retries --------------------------------------------------------------------------------
 
 /// Longest pause before the first retry; it doubles with each further one.
@@ -92,6 +103,13 @@ pub const LEASE_DRIFT_ALLOWANCE: Duration = Duration::from_millis(10);
 /// Between two rounds of filling up sold-out toys.
 pub const RESTOCK_INTERVAL: Duration = Duration::from_secs(10);
 
+/// A front end that has not answered an invalidation by then loses its lease.
+pub const INVALIDATE_TIMEOUT: Duration = Duration::from_millis(250);
+/// Commands in one transaction of the catalog.
+pub const CATALOG_BATCH: usize = 64;
+/// Products restocked in one transaction.
+pub const RESTOCK_BATCH: usize = 100;
+
 // ---- Relations ------------------------------------------------------------------------------
 
 const fn less(a: Duration, b: Duration) -> bool {
@@ -108,6 +126,14 @@ const _: () = assert!(
 const _: () = assert!(MAX_BODY_BYTES < MAX_INTERNAL_BODY_BYTES);
 const _: () = assert!(MAX_URI_BYTES < MAX_HEADER_BYTES);
 const _: () = assert!(MAX_HEADER_BYTES < CONNECTION_BUFFER_BYTES);
+// A whole append fits into a frame: a key, a name and 64 bytes of numbers and hash for each entry.
+const _: () = assert!(
+    APPEND_PAGE
+        * (toystore_domain::names::MAX_KEY_BYTES + toystore_domain::names::MAX_NAME_BYTES + 64)
+        < toystore_codec::MAX_PAYLOAD_BYTES
+);
+// A leader is not called stuck while it may still wait out one lease of a paused front end.
+const _: () = assert!(TICK.as_millis() * STUCK_TICKS as u128 >= 2 * LEASE.as_millis());
 // A call ends in time for its caller to say so, and connecting leaves time for the call itself.
 const _: () = assert!(less(CATALOG_CALL_TIMEOUT, REQUEST_DEADLINE));
 const _: () = assert!(less(CONNECT_TIMEOUT, APPEND_TIMEOUT) && less(APPEND_TIMEOUT, CALL_TIMEOUT));

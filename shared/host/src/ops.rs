@@ -76,6 +76,23 @@ impl Metrics {
         response
     }
 
+    /// Times an internal call and counts it under the status it is answered with.
+    ///
+    /// # Errors
+    /// Those of `handler`.
+    pub async fn measure_call<T>(
+        &self,
+        route: &'static str,
+        handler: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        let begun = Instant::now();
+        let answer = handler.await;
+        let status = answer.as_ref().map_or_else(Refusal::status, |_| StatusCode::OK.as_u16());
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        self.observe(route, status, begun.elapsed());
+        answer
+    }
+
     /// Adds a process's own metrics.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
         add(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Stops the store: the front end, then the order replicas, then the catalog. Each may finish what
+# it is doing; what is not gone after 10 s is killed. Nothing that was acknowledged gets lost.
+#
+# Usage: scripts/stop.sh [--data DIR]
+#   --data DIR    where the store runs from (default data/run, or $TOYSTORE_DATA)
+set -euo pipefail
+# shellcheck source=SCRIPTDIR/lib.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+while (($#)); do
+    case $1 in
+        -h | --help) usage ;;
+        --data) use_data "${2-}"; shift 2 ;;
+        *) misuse "there is no option $1" ;;
+    esac
+done
+
+# running NAME…: those that are not down.
+running() {
+    local name
+    for name; do
+        if pid_of "$name" >/dev/null; then echo "$name"; fi
+    done
+}
+
+# Waits until none of the NAMEs runs, or SECONDS is $1.
+gone() {
+    local until=$1
+    shift
+    while [[ $(running "$@") ]] && ((SECONDS < until)); do sleep 0.05; done
+}
+
+mapfile -t known < <(names)
+mapfile -t up < <(running "${known[@]}")
+if ((${#up[@]} == 0)); then
+    echo "Nothing runs from $data."
+    exit 0
+fi
+deadline=$((SECONDS + 10))
+for group in front-end order catalog; do
+    mapfile -t members < <(printf '%s\n' "${up[@]}" | grep "^$group" || true)
+    for name in "${members[@]}"; do
+        pid=$(pid_of "$name") || continue
+        kill -TERM "$pid" 2>/dev/null || true
+        kill -CONT "$pid" 2>/dev/null || true # a paused process does not notice before
+    done
+    gone $((SECONDS + 3)) "${members[@]}"
+done
+gone "$deadline" "${up[@]}"
+for name in "${up[@]}"; do
+    if pid=$(pid_of "$name"); then
+        kill -KILL "$pid" 2>/dev/null || true
+        echo "$name was killed: it did not end in time."
+        gone $((SECONDS + 5)) "$name"
+    else
+        echo "$name stopped."
+    fi
+    rm -f -- "$data/$name.pid"
+done

@@ -1,0 +1,203 @@
+//! The command line of the catalog.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use structopt::StructOpt;
+use toystore_host::address::DEFAULT_REPLICAS;
+use toystore_host::telemetry::LogFormat;
+use toystore_host::{Address, ClusterConfig};
+use toystore_replication::ReplicaId;
+
+/// Products, prices and stock, and the authority on who leads the order replicas.
+#[derive(Clone, Debug, StructOpt)]
+#[structopt(name = "toystore-catalog")]
+pub struct Options {
+    /// How log lines look on standard error: text or json.
+    #[structopt(long, global = true, env = "TOYSTORE_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// What to do.
+    #[structopt(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, StructOpt)]
+pub enum Command {
+    /// Serve. The first start fills a new database from --products.
+    Serve(Serve),
+    /// UNCLEAN: make one replica lead alone, though acknowledged orders may be lost.
+    ///
+    /// For when every replica that holds all acknowledged orders is gone for good. The catalog
+    /// must be running. Orders that the catalog kept as second disk are placed again.
+    ForceLeader(ForceLeader),
+    /// Rebuild a lost catalog from the running order replicas, into a new folder.
+    ///
+    /// Products come from --products; what was sold comes from the most complete log. Changes
+    /// that an administrator made to prices and stock are not known to the replicas. Start the
+    /// catalog on the new folder afterwards.
+    Recover(Recover),
+}
+
+/// `toystore-catalog serve`.
+#[derive(Clone, Debug, StructOpt)]
+pub struct Serve {
+    /// Where it listens.
+    #[structopt(
+        long,
+        env = "TOYSTORE_LISTEN",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:10086"
+    )]
+    pub listen: Address,
+
+    /// The folder of its database; made at the first start.
+    #[structopt(
+        long,
+        env = "TOYSTORE_DATA",
+        value_name = "DIR",
+        default_value = "data/run/catalog"
+    )]
+    pub data: PathBuf,
+
+    /// The CSV file (name,price,stock) that fills a new database; not read again later.
+    #[structopt(
+        long,
+        env = "TOYSTORE_PRODUCTS",
+        value_name = "FILE",
+        default_value = "data/catalog.csv"
+    )]
+    pub products: PathBuf,
+
+    /// Every order replica and its address; the same for every process of the store.
+    #[structopt(
+        long,
+        env = "TOYSTORE_REPLICAS",
+        value_name = "ID=HOST:PORT,…",
+        default_value = DEFAULT_REPLICAS
+    )]
+    pub replicas: ClusterConfig,
+
+    /// The file with the secret that the store's processes share.
+    #[structopt(
+        long,
+        env = "TOYSTORE_CLUSTER_TOKEN",
+        value_name = "FILE",
+        default_value = "data/run/cluster.token"
+    )]
+    pub cluster_token: PathBuf,
+
+    /// How long a front end may cache without hearing from the catalog, in milliseconds.
+    ///
+    /// A front end that hangs delays the next purchase by at most this, once.
+    #[structopt(
+        long = "lease-ms",
+        env = "TOYSTORE_LEASE_MS",
+        value_name = "MS",
+        default_value = "1000",
+        parse(try_from_str = parse_lease)
+    )]
+    pub lease: Duration,
+
+    /// How often sold-out products go back to 100, in milliseconds.
+    #[structopt(
+        long = "restock-ms",
+        env = "TOYSTORE_RESTOCK_MS",
+        value_name = "MS",
+        default_value = "10000",
+        parse(try_from_str = parse_restock)
+    )]
+    pub restock: Duration,
+}
+
+/// `toystore-catalog force-leader`.
+#[derive(Clone, Debug, StructOpt)]
+pub struct ForceLeader {
+    /// The replica that is to lead, 1 to 9.
+    #[structopt(long, parse(try_from_str = parse_id))]
+    pub replica: ReplicaId,
+
+    /// Where the catalog listens.
+    #[structopt(
+        long,
+        env = "TOYSTORE_CATALOG",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:10086"
+    )]
+    pub catalog: Address,
+
+    /// The file with the secret that the store's processes share.
+    #[structopt(
+        long,
+        env = "TOYSTORE_CLUSTER_TOKEN",
+        value_name = "FILE",
+        default_value = "data/run/cluster.token"
+    )]
+    pub cluster_token: PathBuf,
+
+    /// You know that acknowledged orders may be lost for good.
+    #[structopt(long)]
+    pub accept_lost_orders: bool,
+}
+
+/// `toystore-catalog recover`.
+#[derive(Clone, Debug, StructOpt)]
+pub struct Recover {
+    /// The folder to make; nothing may be there.
+    #[structopt(
+        long,
+        env = "TOYSTORE_DATA",
+        value_name = "DIR",
+        default_value = "data/run/catalog"
+    )]
+    pub data: PathBuf,
+
+    /// The CSV file (name,price,stock) with every product that was ever sold.
+    #[structopt(
+        long,
+        env = "TOYSTORE_PRODUCTS",
+        value_name = "FILE",
+        default_value = "data/catalog.csv"
+    )]
+    pub products: PathBuf,
+
+    /// Every order replica and its address; all of them must answer.
+    #[structopt(
+        long,
+        env = "TOYSTORE_REPLICAS",
+        value_name = "ID=HOST:PORT,…",
+        default_value = DEFAULT_REPLICAS
+    )]
+    pub replicas: ClusterConfig,
+
+    /// The file with the secret that the store's processes share.
+    #[structopt(
+        long,
+        env = "TOYSTORE_CLUSTER_TOKEN",
+        value_name = "FILE",
+        default_value = "data/run/cluster.token"
+    )]
+    pub cluster_token: PathBuf,
+}
+
+fn parse_id(text: &str) -> Result<ReplicaId, &'static str> {
+    match text.as_bytes() {
+        [digit @ b'1'..=b'9'] => Ok(ReplicaId(digit - b'0')),
+        _ => Err("an id is a number from 1 to 9"),
+    }
+}
+
+fn parse_lease(text: &str) -> Result<Duration, &'static str> {
+    match text.parse() {
+        Ok(millis @ 100..=1500) => Ok(Duration::from_millis(millis)),
+        _ => Err("write a number of milliseconds from 100 to 1500"),
+    }
+}
+
+fn parse_restock(text: &str) -> Result<Duration, &'static str> {
+    match text.parse() {
+        Ok(millis @ 10..=86_400_000) => Ok(Duration::from_millis(millis)),
+        _ => Err("write a number of milliseconds from 10 to 86400000"),
+    }
+}

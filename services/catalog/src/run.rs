@@ -1,0 +1,171 @@
+//! Opening the database, serving, ending.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use toystore_authority::{Command, Failed, Outcome};
+use toystore_coherence::{Grants, SessionId};
+use toystore_host::calls::CallerError;
+use toystore_host::clock::boot_millis;
+use toystore_host::limits::RESTOCK_BATCH;
+use toystore_host::listen::ListenError;
+use toystore_host::ops::Metrics;
+use toystore_host::tokens::TokenError;
+use toystore_host::{Caller, ClusterToken, ServeOptions, Shutdown, serve};
+use toystore_replication::ClusterId;
+use toystore_storage::{CatalogStore, StorageError, folder, space};
+
+use crate::operator::OperatorError;
+use crate::options::Serve;
+use crate::recover::RecoverError;
+use crate::routes::{Shared, routes};
+use crate::seed::{self, SeedError};
+use crate::shelf::Shelf;
+use crate::writer::Writer;
+
+/// How often the free space of the disk is looked at.
+const SPACE_CHECK: Duration = Duration::from_secs(1);
+
+/// Why the catalog cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The database is damaged.
+    #[error(
+        "{0}; move that folder away and put a backup in its place, or rebuild it from the order \
+         replicas with toystore-catalog recover"
+    )]
+    Damaged(StorageError),
+    /// The database cannot be used.
+    #[error("{0}")]
+    Storage(StorageError),
+    /// A transaction failed.
+    #[error("{0}; the process ends, because what is on disk is not known")]
+    Failed(#[from] Failed),
+    /// The products cannot be read.
+    #[error("{0}")]
+    Seed(#[from] SeedError),
+    /// The cluster token cannot be read.
+    #[error("{0}")]
+    Token(#[from] TokenError),
+    /// The HTTP client does not start.
+    #[error("{0}")]
+    Caller(#[from] CallerError),
+    /// The port cannot be opened.
+    #[error("{0}")]
+    Listen(#[from] ListenError),
+    /// Signals cannot be waited for.
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+    /// An operator's command failed.
+    #[error("{0}")]
+    Operator(#[from] OperatorError),
+    /// The catalog cannot be rebuilt.
+    #[error("{0}")]
+    Recover(#[from] RecoverError),
+}
+
+impl From<StorageError> for CatalogError {
+    fn from(error: StorageError) -> Self {
+        if error.is_damage() { Self::Damaged(error) } else { Self::Storage(error) }
+    }
+}
+
+/// Runs the catalog until `shutdown` is requested or its database fails.
+///
+/// # Errors
+/// Says why it cannot start or go on, and how to mend it.
+pub async fn run(
+    options: Serve,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> Result<(), CatalogError> {
+    let token = ClusterToken::read(&options.cluster_token)?;
+    let caller = Caller::new(token.clone())?;
+    space::check(existing_parent(&options.data))?;
+    let database = open(&options)?;
+    let grants = grants(&database, &options)?;
+    let shelf = Shelf::new(database, grants)?;
+    let (writer, ended) =
+        Writer::spawn(shelf.clone(), caller.clone()).map_err(CatalogError::Thread)?;
+    let full = Arc::new(AtomicBool::new(false));
+    let replicas = options.replicas.clone();
+    let shared = Shared { shelf, writer: writer.clone(), caller, replicas, full: full.clone() };
+    let restocking = tokio::spawn(restock(writer, options.restock));
+    let watching = tokio::spawn(watch_space(options.data.clone(), full));
+    let routes = routes(shared, token, Metrics::new());
+    let serving = serve(listener, routes, ServeOptions::default(), shutdown);
+    tokio::pin!(serving, ended);
+    let outcome = tokio::select! {
+        () = &mut serving => Ok(()),
+        end = &mut ended => end.unwrap_or(Ok(())),
+    };
+    restocking.abort();
+    watching.abort();
+    outcome.map_err(CatalogError::Failed)
+}
+
+pub(crate) fn existing_parent(path: &Path) -> &Path {
+    path.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."))
+}
+
+/// Opens the database; makes one only where there is nothing at all.
+fn open(options: &Serve) -> Result<CatalogStore, CatalogError> {
+    if !options.data.exists() {
+        let products = seed::read(&options.products)?;
+        tracing::info!(products = products.len(), "making a new database");
+        let cluster = ClusterId(folder::random()?);
+        CatalogStore::create(&options.data, cluster, &products, None)?;
+    }
+    Ok(CatalogStore::open(&options.data)?)
+}
+
+/// Leases of earlier processes may be longer than this one's: whichever is longer is waited out.
+fn grants(database: &CatalogStore, options: &Serve) -> Result<Grants, CatalogError> {
+    let earlier = database.lease_millis()?;
+    let millis = u64::try_from(options.lease.as_millis()).unwrap_or(u64::MAX);
+    if earlier != millis {
+        database.put_lease_millis(millis)?;
+    }
+    let first = SessionId((folder::random()? >> 66) as u64);
+    Ok(Grants::new(millis, first, earlier, boot_millis()))
+}
+
+/// Every so often, sold-out products go back to 100.
+async fn restock(writer: Writer, interval: Duration) {
+    let mut turns = tokio::time::interval(interval);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    turns.tick().await;
+    loop {
+        turns.tick().await;
+        while let Ok(Outcome::Restocked(rows)) = writer.run(Command::Restock(RESTOCK_BATCH)).await {
+            for row in &rows {
+                tracing::info!(product = %row.product, amount = row.amount, "restocked");
+            }
+            if rows.len() < RESTOCK_BATCH {
+                break;
+            }
+        }
+    }
+}
+
+/// Keeps `full` up to date; never ends.
+async fn watch_space(data: PathBuf, full: Arc<AtomicBool>) {
+    loop {
+        let now = match space::check(&data) {
+            Ok(()) => false,
+            Err(error) => {
+                tracing::error!(%error, "changes are refused until the disk has room");
+                true
+            }
+        };
+        full.store(now, Ordering::Relaxed);
+        tokio::time::sleep(SPACE_CHECK).await;
+    }
+}

@@ -1,0 +1,104 @@
+//! Look-ups beside the writer: what customers may see of the products, and the durable view.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use toystore_authority::{Database, Failed, Transaction};
+use toystore_coherence::messages::{Granted, ListProducts, LookedUp, RenewLease};
+use toystore_coherence::{Grants, Visibility};
+use toystore_domain::{Product, ProductName};
+use toystore_host::clock::boot_millis;
+use toystore_host::limits::PAGE_LIMIT_MAX;
+use toystore_replication::View;
+
+/// What handlers and the writer share.
+pub struct Shelf<D> {
+    /// The database.
+    pub database: D,
+    visibility: RwLock<Visibility>,
+    grants: Mutex<Grants>,
+    view: RwLock<Option<View>>,
+}
+
+impl<D: Database> Shelf<D> {
+    /// A shelf over an open database.
+    ///
+    /// # Errors
+    /// [`Failed`] when the view cannot be read.
+    pub fn new(database: D, grants: Grants) -> Result<Arc<Self>, Failed> {
+        let view = database.begin().view()?;
+        let (visibility, grants) = (RwLock::default(), Mutex::new(grants));
+        Ok(Arc::new(Self { database, visibility, grants, view: RwLock::new(view) }))
+    }
+
+    /// Looks a product up. The visibility is held while the database is read, so that a change
+    /// cannot begin in between.
+    ///
+    /// # Errors
+    /// [`Failed`] when the process must end.
+    pub fn look_up(&self, name: &ProductName) -> Result<LookedUp, Failed> {
+        let visibility = self.visibility.read().unwrap_or_else(PoisonError::into_inner);
+        visibility.look_up(name, || self.committed(name))
+    }
+
+    /// A page of products.
+    ///
+    /// # Errors
+    /// [`Failed`] when the process must end.
+    pub fn list(&self, list: &ListProducts) -> Result<Vec<Product>, Failed> {
+        let visibility = self.visibility.read().unwrap_or_else(PoisonError::into_inner);
+        let limit = (list.limit as usize).min(PAGE_LIMIT_MAX);
+        let (mut page, mut after) = (Vec::new(), list.after.clone());
+        while page.len() < limit {
+            let rows = self.database.begin().products(after.as_ref(), limit - page.len())?;
+            let Some((last, _)) = rows.last() else { break };
+            after = Some(last.clone());
+            page.extend(rows.into_iter().filter_map(|(name, books)| match visibility.old(&name) {
+                Some(old) => old.clone(),
+                None => Some(books.product(&name)),
+            }));
+        }
+        Ok(page)
+    }
+
+    fn committed(&self, name: &ProductName) -> Result<Option<Product>, Failed> {
+        Ok(self.database.begin().books(name)?.map(|books| books.product(name)))
+    }
+
+    /// From now on look-ups get these products as they are, and may not cache them.
+    ///
+    /// # Errors
+    /// [`Failed`] when the process must end.
+    pub fn hide<'a>(&self, names: impl Iterator<Item = &'a ProductName>) -> Result<(), Failed> {
+        let mut visibility = self.visibility.write().unwrap_or_else(PoisonError::into_inner);
+        for name in names {
+            visibility.hide(name.clone(), self.committed(name)?);
+        }
+        Ok(())
+    }
+
+    /// Look-ups get these products as they are in the database.
+    pub fn show<'a>(&self, names: impl Iterator<Item = &'a ProductName>) {
+        let mut visibility = self.visibility.write().unwrap_or_else(PoisonError::into_inner);
+        names.for_each(|name| visibility.show(name));
+    }
+
+    /// Grants or renews a lease.
+    pub fn renew(&self, renew: &RenewLease) -> Granted {
+        self.grants().renew(&renew.address, renew.session, boot_millis())
+    }
+
+    /// The leases.
+    pub fn grants(&self) -> MutexGuard<'_, Grants> {
+        self.grants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The view, as it is durable.
+    pub fn view(&self) -> Option<View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The view has changed, durably.
+    pub fn set_view(&self, view: Option<View>) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+}

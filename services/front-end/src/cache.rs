@@ -1,0 +1,340 @@
+//! The cache of products, and the rules that keep it linearizable.
+//!
+//! 1. Every value bears the session under which it was looked up. It is an answer only if that
+//!    very session is valid *after* the value was read: then no change of the product has become
+//!    visible before, because the catalog would have told us, or waited out the lease.
+//! 2. A value is kept only if the catalog allows it, and only in the place that was held for it
+//!    since before the look-up began. An invalidation, and a new session, take that place away:
+//!    `remove` and `clear` do, while `remove_if` and `retain` would not.
+//! 3. Whoever waits for a look-up under way is woken, all at once, when nothing is to be kept;
+//!    each then looks for itself.
+
+use std::fmt;
+use std::sync::{PoisonError, RwLock};
+
+use prometheus_client::metrics::counter::Counter;
+use quick_cache::sync::{Cache, DefaultLifecycle, PlaceholderGuard};
+use quick_cache::{DefaultHashBuilder, UnitWeighter};
+use toystore_coherence::messages::{Granted, Invalidate, LookedUp};
+use toystore_coherence::{Lease, Renewal, SessionId};
+use toystore_domain::{Product, ProductName};
+use toystore_host::clock::boot_millis;
+
+use crate::CacheConfig;
+
+#[derive(Clone, Debug)]
+enum Entry {
+    /// Looked up under this session; also that there is no such product.
+    Kept { session: SessionId, product: Option<Product> },
+    /// There for a moment, to wake those who wait: look for yourselves.
+    NotKept,
+}
+
+/// What the cache counts.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Look-ups answered from it.
+    pub hits: Counter,
+    /// Look-ups sent on to the catalog.
+    pub misses: Counter,
+    /// Products that the catalog said have changed.
+    pub invalidations: Counter,
+}
+
+/// What the cache says about a product.
+#[derive(Debug)]
+pub enum Looked<'a> {
+    /// This is it.
+    Hit(Option<Product>),
+    /// Ask the catalog, and tell the cache what it says.
+    Miss(Fill<'a>),
+    /// Ask the catalog; the cache has no part in it.
+    Bypass,
+}
+
+/// The cache, with the lease under which it may answer.
+pub struct ProductCache {
+    entries: Cache<ProductName, Entry>,
+    lease: RwLock<Lease>,
+    counts: Counts,
+}
+
+impl ProductCache {
+    /// An empty cache without a lease.
+    #[must_use]
+    pub fn new(config: CacheConfig) -> Self {
+        Self {
+            entries: Cache::new(config.capacity),
+            lease: RwLock::new(Lease::none(config.drift_ms)),
+            counts: Counts::default(),
+        }
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// How many products it holds.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    /// Looks a product up. May wait for another look-up of it, which is time-limited.
+    pub async fn look(&self, name: &ProductName) -> Looked<'_> {
+        let looked = self.look_uncounted(name).await;
+        match looked {
+            Looked::Hit(_) => self.counts.hits.inc(),
+            Looked::Miss(_) | Looked::Bypass => self.counts.misses.inc(),
+        };
+        looked
+    }
+
+    async fn look_uncounted(&self, name: &ProductName) -> Looked<'_> {
+        if self.valid_session().is_none() {
+            return Looked::Bypass;
+        }
+        match self.entries.get_value_or_guard_async(name).await {
+            Ok(Entry::Kept { session, product }) => match self.valid_session() {
+                Some(valid) if valid == session => Looked::Hit(product),
+                Some(_) => {
+                    // It came in between two sessions, and would stay in the way.
+                    self.entries.remove(name);
+                    Looked::Bypass
+                }
+                None => Looked::Bypass,
+            },
+            Ok(Entry::NotKept) => Looked::Bypass,
+            Err(guard) => match self.valid_session() {
+                Some(session) => {
+                    let name = name.clone();
+                    Looked::Miss(Fill { cache: self, guard, name, session })
+                }
+                None => Looked::Bypass,
+            },
+        }
+    }
+
+    /// Forgets what changes. Done before the catalog has its answer; also for a session that is
+    /// over, which can only take away too much.
+    pub fn invalidate(&self, invalidate: &Invalidate) {
+        for (name, _) in &invalidate.products {
+            self.entries.remove(name);
+            self.counts.invalidations.inc();
+        }
+    }
+
+    /// The lease to renew; none at first.
+    #[must_use]
+    pub fn session(&self) -> Option<SessionId> {
+        self.lease().session()
+    }
+
+    /// Takes a grant that was asked for at `sent`, by the boot clock. A new session begins with
+    /// an empty cache: it is emptied before anyone may use the lease.
+    pub fn granted(&self, granted: Granted, sent: u64) -> Renewal {
+        let (lease, renewal) = self.lease().granted(granted, sent);
+        if renewal == Renewal::Started {
+            self.entries.clear();
+        }
+        *self.lease.write().unwrap_or_else(PoisonError::into_inner) = lease;
+        renewal
+    }
+
+    fn lease(&self) -> Lease {
+        *self.lease.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session under which the cache may answer and be filled now.
+    fn valid_session(&self) -> Option<SessionId> {
+        self.lease().valid(boot_millis())
+    }
+}
+
+impl fmt::Debug for ProductCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProductCache").field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+type Guard<'a> = PlaceholderGuard<
+    'a,
+    ProductName,
+    Entry,
+    UnitWeighter,
+    DefaultHashBuilder,
+    DefaultLifecycle<ProductName, Entry>,
+>;
+
+/// A place held for a product while the catalog is asked. Dropped, it goes to the next who waits.
+#[derive(Debug)]
+pub struct Fill<'a> {
+    cache: &'a ProductCache,
+    guard: Guard<'a>,
+    name: ProductName,
+    session: SessionId,
+}
+
+impl Fill<'_> {
+    /// The catalog's answer.
+    pub fn complete(self, looked_up: &LookedUp) {
+        let same_session = self.cache.valid_session() == Some(self.session);
+        if !looked_up.cacheable || !same_session {
+            return self.abandon();
+        }
+        let product = looked_up.product.clone();
+        // An error says that the place was taken away meanwhile: the value may be old.
+        let _ = self.guard.insert(Entry::Kept { session: self.session, product });
+    }
+
+    /// There is no answer, or none to keep.
+    pub fn abandon(self) {
+        // The error is the same; those who wait are woken all the same.
+        if self.guard.insert(Entry::NotKept).is_ok() {
+            self.cache.entries.remove(&self.name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use toystore_domain::{Cents, Version};
+
+    use super::*;
+
+    const CONFIG: CacheConfig = CacheConfig { capacity: 100, drift_ms: 0 };
+
+    fn name() -> ProductName {
+        ProductName::new("Tux").unwrap()
+    }
+
+    fn answer(version: u64, cacheable: bool) -> LookedUp {
+        let (price, version) = (Cents::new(2599).unwrap(), Version(version));
+        let product = Some(Product { name: name(), price, stock: 100, version });
+        LookedUp { product, cacheable }
+    }
+
+    fn grant(session: u64) -> Granted {
+        Granted { session: SessionId(session), millis: 60_000 }
+    }
+
+    fn leased() -> ProductCache {
+        let cache = ProductCache::new(CONFIG);
+        assert_eq!(cache.granted(grant(1), boot_millis()), Renewal::Started);
+        cache
+    }
+
+    fn invalidate() -> Invalidate {
+        Invalidate { session: SessionId(1), products: vec![(name(), Version(2))] }
+    }
+
+    async fn fill(cache: &ProductCache) -> Fill<'_> {
+        match cache.look(&name()).await {
+            Looked::Miss(fill) => fill,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn is_hit(cache: &ProductCache) -> bool {
+        matches!(cache.look(&name()).await, Looked::Hit(_))
+    }
+
+    #[tokio::test]
+    async fn what_is_there_and_what_is_not_are_both_kept() {
+        for answer in [answer(1, true), LookedUp { product: None, cacheable: true }] {
+            let cache = leased();
+            fill(&cache).await.complete(&answer);
+            let Looked::Hit(product) = cache.look(&name()).await else { panic!() };
+            assert_eq!((product, cache.entries()), (answer.product, 1));
+            cache.invalidate(&invalidate());
+            assert!(!is_hit(&cache).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_invalidation_kills_a_fill_under_way() {
+        let cache = leased();
+        let under_way = fill(&cache).await;
+        cache.invalidate(&invalidate());
+        under_way.complete(&answer(1, true));
+        assert_eq!(cache.entries(), 0);
+        assert!(!is_hit(&cache).await);
+    }
+
+    #[tokio::test]
+    async fn a_killed_fill_does_not_get_in_the_way_of_the_next() {
+        let cache = leased();
+        let old = fill(&cache).await;
+        cache.invalidate(&invalidate());
+        let new = fill(&cache).await;
+        new.complete(&answer(2, true));
+        old.complete(&answer(1, true));
+        let Looked::Hit(Some(product)) = cache.look(&name()).await else { panic!() };
+        assert_eq!(product.version, Version(2));
+    }
+
+    #[tokio::test]
+    async fn a_new_session_kills_fills_under_way_and_begins_empty() {
+        let cache = leased();
+        fill(&cache).await.complete(&answer(1, true));
+        let other = ProductName::new("Uno").unwrap();
+        let Looked::Miss(under_way) = cache.look(&other).await else { panic!() };
+        assert_eq!(cache.granted(grant(2), boot_millis()), Renewal::Started);
+        under_way.complete(&answer(1, true));
+        assert_eq!(cache.entries(), 0);
+        assert!(!is_hit(&cache).await);
+        assert!(!matches!(cache.look(&other).await, Looked::Hit(_)));
+    }
+
+    #[tokio::test]
+    async fn a_value_of_another_session_is_no_answer_wherever_it_comes_from() {
+        let cache = leased();
+        let product = answer(1, true).product;
+        cache.entries.insert(name(), Entry::Kept { session: SessionId(9), product });
+        assert!(matches!(cache.look(&name()).await, Looked::Bypass));
+        assert!(matches!(cache.look(&name()).await, Looked::Miss(_)));
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_has_run_out_answers_nothing() {
+        let cache = leased();
+        fill(&cache).await.complete(&answer(1, true));
+        assert!(is_hit(&cache).await);
+        let cache = ProductCache::new(CONFIG);
+        let _ = cache.granted(Granted { session: SessionId(1), millis: 0 }, boot_millis());
+        let product = answer(1, true).product;
+        cache.entries.insert(name(), Entry::Kept { session: SessionId(1), product });
+        assert!(matches!(cache.look(&name()).await, Looked::Bypass));
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_for_what_is_not_kept_look_for_themselves_all_at_once() {
+        let cache = leased();
+        let under_way = fill(&cache).await;
+        let (name, mut waiting) = (name(), Vec::new());
+        for _ in 0..5 {
+            let mut looking = Box::pin(cache.look(&name));
+            assert!(futures_util::poll!(&mut looking).is_pending());
+            waiting.push(looking);
+        }
+        under_way.complete(&answer(1, false));
+        for looking in waiting {
+            assert!(matches!(looking.await, Looked::Bypass));
+        }
+        assert_eq!(cache.entries(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_look_up_that_is_given_up_passes_its_place_on() {
+        let cache = leased();
+        let (under_way, name) = (fill(&cache).await, name());
+        let mut looking = Box::pin(cache.look(&name));
+        assert!(futures_util::poll!(&mut looking).is_pending());
+        drop(under_way);
+        let Looked::Miss(next) = looking.await else { panic!() };
+        next.complete(&answer(1, true));
+        assert!(is_hit(&cache).await);
+    }
+}

@@ -1,0 +1,61 @@
+//! The state of the cluster, as this front end sees it: for operators.
+
+use std::collections::BTreeMap;
+
+use toystore_domain::api::{CacheBody, CatalogBody, ClusterBody, ReplicaBody};
+use toystore_host::ClusterConfig;
+use toystore_host::limits::HEALTH_TIMEOUT;
+use toystore_replication::ReplicaId;
+use toystore_replication::choice::Health;
+use toystore_replication::messages::ReadView;
+
+use crate::cache::ProductCache;
+use crate::leader::Leadership;
+use crate::peers::Peers;
+
+/// Asks everyone at once how they are.
+pub async fn state(
+    peers: &Peers,
+    leadership: &Leadership,
+    cache: Option<&ProductCache>,
+) -> ClusterBody {
+    let (read, healths) = tokio::join!(peers.catalog(&ReadView, HEALTH_TIMEOUT), peers.statuses());
+    let healthy = read.is_ok();
+    if let Ok(view) = read {
+        leadership.read(view);
+    }
+    let known = leadership.known();
+    ClusterBody {
+        epoch: known.epoch().0,
+        leader: known.view.as_ref().map(|view| view.leader.id.0),
+        in_sync: known.view.iter().flat_map(|view| view.in_sync.iter().map(|m| m.id.0)).collect(),
+        replicas: replicas(peers.cluster(), &healths),
+        catalog: CatalogBody { address: peers.catalog_address().to_string(), healthy },
+        cache: cache_body(cache),
+    }
+}
+
+fn replicas(config: &ClusterConfig, healths: &BTreeMap<ReplicaId, Health>) -> Vec<ReplicaBody> {
+    let body = |(id, address): (&ReplicaId, &toystore_host::Address)| {
+        let health = healths.get(id);
+        ReplicaBody {
+            id: id.0,
+            address: address.to_string(),
+            healthy: health.is_some(),
+            last_order: health.map(|health| health.commit.0),
+            role: health.map(|health| health.role.to_string()),
+        }
+    };
+    config.replicas.iter().map(body).collect()
+}
+
+fn cache_body(cache: Option<&ProductCache>) -> CacheBody {
+    let count = |of: fn(&ProductCache) -> u64| cache.map_or(0, of);
+    CacheBody {
+        enabled: cache.is_some(),
+        entries: count(ProductCache::entries),
+        hits: count(|cache| cache.counts().hits.get()),
+        misses: count(|cache| cache.counts().misses.get()),
+        invalidations: count(|cache| cache.counts().invalidations.get()),
+    }
+}

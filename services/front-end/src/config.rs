@@ -1,0 +1,57 @@
+//! What one front end needs to know to run, and why it may not start.
+
+use std::io;
+use std::time::Duration;
+
+use toystore_host::calls::CallerError;
+use toystore_host::listen::ListenError;
+use toystore_host::tokens::TokenError;
+use toystore_host::{Address, AdminToken, ClusterConfig, ClusterToken};
+
+/// One front end's configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the catalog reaches it; none is where it listens.
+    pub advertise: Option<Address>,
+    /// Where the catalog listens.
+    pub catalog: Address,
+    /// The order replicas.
+    pub cluster: ClusterConfig,
+    /// What the store's own processes show each other.
+    pub cluster_token: ClusterToken,
+    /// What an administrator shows.
+    pub admin_token: AdminToken,
+    /// The cache of products; none to ask the catalog every time.
+    pub cache: Option<CacheConfig>,
+    /// Between two looks at the leader.
+    pub heartbeat: Duration,
+}
+
+/// The cache of products.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheConfig {
+    /// How many products it holds at most.
+    pub capacity: usize,
+    /// Taken off every lease, in milliseconds: how far two machines' clocks may drift apart.
+    pub drift_ms: u64,
+}
+
+/// Why a front end does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A token cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The port cannot be opened.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Calls to other processes cannot be made.
+    #[error(transparent)]
+    Caller(#[from] CallerError),
+    /// The signals to stop cannot be caught.
+    #[error("cannot wait for signals: {0}")]
+    Signals(#[source] io::Error),
+    /// The system does not say where the process listens.
+    #[error("cannot tell the own address: {0}; give it with --advertise")]
+    Address(#[source] io::Error),
+}

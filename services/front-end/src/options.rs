@@ -1,0 +1,153 @@
+//! The command line and its bounds. What is out of bounds never gets past the parser.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use structopt::StructOpt;
+use toystore_host::address::DEFAULT_REPLICAS;
+use toystore_host::telemetry::LogFormat;
+use toystore_host::{Address, AdminToken, ClusterConfig, ClusterToken};
+
+use crate::{CacheConfig, Config, StartError};
+
+const EXAMPLES: &str = "\
+EXAMPLES:
+    A store on this machine, with everything where it is by default:
+        toystore-front-end
+    A second front end of the same store:
+        toystore-front-end --listen 127.0.0.1:6061
+    On a machine of its own; the catalog must be able to reach it:
+        toystore-front-end --listen 0.0.0.0:6060 --advertise shop-1.local:6060 \\
+            --catalog catalog.local:10086 --replicas 1=a.local:10010,2=b.local:10011
+
+Each option can come from the environment instead. TOYSTORE_LOG filters the log, as in
+TOYSTORE_LOG=info,toystore_front_end=debug.
+
+EXIT CODES:
+    0  stopped by SIGTERM or Ctrl-C
+    1  could not start, or usage; one line on standard error says why";
+
+/// The toy store's door: the public HTTP API, a cache of products, and the choice of who leads
+/// the order replicas
+#[derive(Debug, StructOpt)]
+#[structopt(name = "toystore-front-end", after_help = EXAMPLES)]
+pub struct Options {
+    /// Where customers reach it; port 0 takes any free one
+    #[structopt(long, value_name = "HOST:PORT", env = "TOYSTORE_FRONT_END_LISTEN",
+        default_value = "127.0.0.1:6060")]
+    pub listen: Address,
+    /// Where the catalog reaches it to invalidate what it caches; left out: where it listens
+    #[structopt(long, value_name = "HOST:PORT", env = "TOYSTORE_FRONT_END_ADVERTISE")]
+    pub advertise: Option<Address>,
+    /// Where the catalog listens
+    #[structopt(long, value_name = "HOST:PORT", env = "TOYSTORE_CATALOG",
+        default_value = "127.0.0.1:10086")]
+    pub catalog: Address,
+    /// The order replicas, the same for every process of the store
+    #[structopt(long, value_name = "ID=HOST:PORT,...", env = "TOYSTORE_REPLICAS",
+        default_value = DEFAULT_REPLICAS)]
+    pub replicas: ClusterConfig,
+    /// File with the secret that the store's processes share
+    #[structopt(long, value_name = "FILE", env = "TOYSTORE_CLUSTER_TOKEN", parse(from_os_str),
+        default_value = "data/run/cluster.token")]
+    pub cluster_token: PathBuf,
+    /// File with the secret that lets an administrator change products
+    #[structopt(long, value_name = "FILE", env = "TOYSTORE_ADMIN_TOKEN", parse(from_os_str),
+        default_value = "data/run/admin.token")]
+    pub admin_token: PathBuf,
+    /// Whether to cache products: on or off
+    #[structopt(long, value_name = "on|off", env = "TOYSTORE_CACHE", default_value = "on",
+        parse(try_from_str = on_or_off))]
+    pub cache: bool,
+    /// How many products to cache at most, 16 to 10000000
+    #[structopt(long, value_name = "N", env = "TOYSTORE_CACHE_CAPACITY", default_value = "10000",
+        parse(try_from_str = capacity))]
+    pub cache_capacity: usize,
+    /// Milliseconds between two looks at the leader, 10 to 10000: how soon a silent one is noticed
+    #[structopt(long, value_name = "MS", env = "TOYSTORE_HEARTBEAT_MS", default_value = "100",
+        parse(try_from_str = heartbeat))]
+    pub heartbeat_ms: u64,
+    /// Milliseconds by which two machines' clocks may drift apart during one lease, 0 to 500
+    #[structopt(long, value_name = "MS", env = "TOYSTORE_LEASE_DRIFT_MS", default_value = "20",
+        parse(try_from_str = drift))]
+    pub lease_drift_ms: u64,
+    /// How log lines look: text or json
+    #[structopt(long, value_name = "text|json", env = "TOYSTORE_LOG_FORMAT",
+        default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+impl Options {
+    /// Reads the tokens and puts the configuration together.
+    ///
+    /// # Errors
+    /// A token cannot be used.
+    pub fn config(&self) -> Result<Config, StartError> {
+        let cache = CacheConfig { capacity: self.cache_capacity, drift_ms: self.lease_drift_ms };
+        Ok(Config {
+            advertise: self.advertise.clone(),
+            catalog: self.catalog.clone(),
+            cluster: self.replicas.clone(),
+            cluster_token: ClusterToken::read(&self.cluster_token)?,
+            admin_token: AdminToken::read(&self.admin_token)?,
+            cache: self.cache.then_some(cache),
+            heartbeat: Duration::from_millis(self.heartbeat_ms),
+        })
+    }
+}
+
+fn on_or_off(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("must be on or off"),
+    }
+}
+
+fn between(text: &str, least: u64, most: u64) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|n| (least..=most).contains(n));
+    number.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+}
+
+// Below 16 the cache's admission policy would keep next to nothing.
+fn capacity(text: &str) -> Result<usize, String> {
+    usize::try_from(between(text, 16, 10_000_000)?).map_err(|error| error.to_string())
+}
+
+fn heartbeat(text: &str) -> Result<u64, String> {
+    between(text, 10, 10_000)
+}
+
+fn drift(text: &str) -> Result<u64, String> {
+    between(text, 0, 500)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_a_store_on_this_machine() {
+        let options = Options::from_iter_safe(["front-end"]).unwrap();
+        assert_eq!(options.listen.as_str(), "127.0.0.1:6060");
+        assert_eq!(options.replicas.to_string(), DEFAULT_REPLICAS);
+        assert!(options.cache && options.advertise.is_none());
+    }
+
+    #[test]
+    fn bounds_hold() {
+        for bad in [
+            "--cache=maybe",
+            "--cache-capacity=15",
+            "--heartbeat-ms=9",
+            "--heartbeat-ms=-1",
+            "--lease-drift-ms=501",
+            "--replicas=0=a:1",
+            "--catalog=nowhere",
+            "--log-format=xml",
+        ] {
+            assert!(Options::from_iter_safe(["front-end", bad]).is_err(), "{bad}");
+        }
+        assert!(!Options::from_iter_safe(["front-end", "--cache=off"]).unwrap().cache);
+    }
+}

@@ -1,0 +1,136 @@
+//! Products: looked up in the cache or at the catalog, listed and changed at the catalog.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+use toystore_coherence::messages::{ListProducts, LookUp, Put, PutProduct};
+use toystore_domain::{Product, ProductName, Refusal};
+use toystore_host::limits::{CALL_TIMEOUT, CATALOG_CALL_TIMEOUT};
+use toystore_host::retry::Backoff;
+use toystore_host::{Call, CallError};
+
+use crate::cache::{Looked, ProductCache};
+use crate::peers::Peers;
+use crate::relay::left;
+
+/// How long a read waits for a catalog that does not answer: longer than it takes to restart.
+const PATIENCE: Duration = CATALOG_CALL_TIMEOUT;
+
+/// A product, and where the answer comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The product; none when there is none of this name.
+    pub product: Option<Product>,
+    /// Whether it came from the cache.
+    pub hit: bool,
+}
+
+/// The products. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Products {
+    peers: Peers,
+    cache: Option<Arc<ProductCache>>,
+}
+
+impl Products {
+    /// Products of the catalog among `peers`, cached if there is a cache.
+    #[must_use]
+    pub fn new(peers: Peers, cache: Option<Arc<ProductCache>>) -> Self {
+        Self { peers, cache }
+    }
+
+    /// The cache, if there is one.
+    #[must_use]
+    pub fn cache(&self) -> Option<&Arc<ProductCache>> {
+        self.cache.as_ref()
+    }
+
+    /// Looks a product up.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] when it is not in the cache and the catalog does not answer.
+    pub async fn look_up(&self, name: &ProductName) -> Result<Found, Refusal> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut backoff = Backoff::until(deadline);
+        loop {
+            let tried = timeout_at(deadline, self.try_look_up(name)).await;
+            match tried {
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(_)) if backoff.pause().await => {}
+                Ok(Err(_)) | Err(_) => return Err(no_catalog()),
+            }
+        }
+    }
+
+    async fn try_look_up(&self, name: &ProductName) -> Result<Found, CallError> {
+        let looked = match &self.cache {
+            Some(cache) => cache.look(name).await,
+            None => Looked::Bypass,
+        };
+        let fill = match looked {
+            Looked::Hit(product) => return Ok(Found { product, hit: true }),
+            Looked::Miss(fill) => Some(fill),
+            Looked::Bypass => None,
+        };
+        let asked = self.peers.catalog(&LookUp { name: name.clone() }, CALL_TIMEOUT).await;
+        match (&asked, fill) {
+            (Ok(looked_up), Some(fill)) => fill.complete(looked_up),
+            (Err(_), Some(fill)) => fill.abandon(),
+            (_, None) => {}
+        }
+        Ok(Found { product: asked?.product, hit: false })
+    }
+
+    /// Lists up to `limit` products by name, above `after`.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] when the catalog does not answer.
+    pub async fn list(
+        &self,
+        after: Option<ProductName>,
+        limit: u32,
+    ) -> Result<Vec<Product>, Refusal> {
+        let deadline = Instant::now() + PATIENCE;
+        self.ask(&ListProducts { after, limit }, deadline, |_| true).await
+    }
+
+    /// An administrator changes or creates a product.
+    ///
+    /// # Errors
+    /// [`Refusal::Malformed`] when a new product lacks its price or its stock;
+    /// [`Refusal::Unavailable`] when nothing was done; [`Refusal::OutcomeUnknown`].
+    pub async fn put(&self, put: PutProduct, deadline: Instant) -> Result<Product, Refusal> {
+        // Repeated after an unknown outcome it could undo somebody's change in between.
+        match self.ask(&put, deadline, CallError::certainly_not_done).await? {
+            Put::Done(product) => Ok(product),
+            Put::Incomplete => {
+                let needs = "a new product needs both a price and a quantity";
+                Err(Refusal::Malformed(needs.to_owned()))
+            }
+        }
+    }
+
+    /// Asks the catalog, again after failures that `may_repeat`.
+    async fn ask<C: Call>(
+        &self,
+        call: &C,
+        deadline: Instant,
+        may_repeat: impl Fn(&CallError) -> bool,
+    ) -> Result<C::Reply, Refusal> {
+        let mut backoff = Backoff::until(deadline);
+        loop {
+            let timeout = CATALOG_CALL_TIMEOUT.min(left(deadline));
+            match self.peers.catalog(call, timeout).await {
+                Ok(reply) => return Ok(reply),
+                Err(error) if !may_repeat(&error) => return Err(Refusal::OutcomeUnknown),
+                Err(_) if backoff.pause().await => {}
+                Err(_) => return Err(no_catalog()),
+            }
+        }
+    }
+}
+
+fn no_catalog() -> Refusal {
+    Refusal::Unavailable("the catalog does not answer".to_owned())
+}

@@ -1,0 +1,217 @@
+//! Asking the leader: by itself, or through a follower when it cannot be reached from here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use toystore_host::retry::Backoff;
+use toystore_host::{Call, CallError};
+use toystore_replication::messages::{Forward, Forwarded, ListOrders, PlaceOrder, ReadOrder};
+use toystore_replication::{Epoch, ReplicaId};
+
+use crate::leader::{Known, Leadership, Reach};
+use crate::peers::Peers;
+
+/// A call that a follower passes on.
+pub trait Relayed: Call {
+    /// As the follower gets it.
+    fn forward(self) -> Forward;
+    /// The leader's answer, if it is one to this kind of call.
+    fn answer(forwarded: Forwarded) -> Option<Self::Reply>;
+}
+
+macro_rules! relayed {
+    ($($call:ty: $variant:ident;)*) => {
+        $(impl Relayed for $call {
+            fn forward(self) -> Forward {
+                Forward::$variant(self)
+            }
+            fn answer(forwarded: Forwarded) -> Option<Self::Reply> {
+                match forwarded {
+                    Forwarded::$variant(reply) => Some(reply),
+                    _ => None,
+                }
+            }
+        })*
+    };
+}
+
+relayed! {
+    PlaceOrder: Order;
+    ReadOrder: Read;
+    ListOrders: List;
+}
+
+/// The way to the leader of one epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Who leads.
+    pub leader: ReplicaId,
+    /// The follower that passes calls on.
+    via: Option<ReplicaId>,
+}
+
+/// Why the leader's answer is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// It certainly did not do it.
+    NotDone,
+    /// It has more to do than it can, and did not do it.
+    Overloaded,
+    /// It may have done it.
+    Unknown,
+}
+
+/// Asks leaders. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    leadership: Arc<Leadership>,
+    peers: Peers,
+}
+
+impl Relay {
+    /// Goes where `leadership` says.
+    #[must_use]
+    pub fn new(leadership: Arc<Leadership>, peers: Peers) -> Self {
+        Self { leadership, peers }
+    }
+
+    /// What is known about who leads.
+    #[must_use]
+    pub fn leadership(&self) -> &Leadership {
+        &self.leadership
+    }
+
+    /// Who can be asked.
+    #[must_use]
+    pub fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
+    /// The way to the leader now, if there is one. Different tries take different detours.
+    #[must_use]
+    pub fn route(&self, tries: usize) -> Option<Route> {
+        route(&self.leadership.known(), tries)
+    }
+
+    /// Asks the leader of the route's epoch. When another leads, or a silent leader is to be
+    /// gone around, it no longer waits: a stopped process holds nobody up.
+    ///
+    /// # Errors
+    /// See [`Missed`]. The leader is doubted then.
+    pub async fn ask<C: Relayed>(
+        &self,
+        route: Route,
+        call: C,
+        timeout: Duration,
+    ) -> Result<C::Reply, Missed> {
+        let asked = tokio::select! {
+            biased;
+            asked = self.send(route, call, timeout) => asked,
+            () = self.superseded(route) => Err(Missed::Unknown),
+        };
+        if asked.is_err() {
+            self.leadership.doubt();
+        }
+        asked
+    }
+
+    async fn send<C: Relayed>(
+        &self,
+        route: Route,
+        call: C,
+        timeout: Duration,
+    ) -> Result<C::Reply, Missed> {
+        let Some(via) = route.via else {
+            return self.peers.replica(route.leader, &call, timeout).await.map_err(missed);
+        };
+        match self.peers.replica(via, &call.forward(), timeout).await.map_err(missed)? {
+            Forwarded::NotSent => Err(Missed::NotDone),
+            Forwarded::Unknown => Err(Missed::Unknown),
+            forwarded => C::answer(forwarded).ok_or(Missed::Unknown),
+        }
+    }
+
+    /// Waits until this is no longer the way.
+    async fn superseded(&self, taken: Route) {
+        let mut known = self.leadership.subscribe();
+        let other_way = |known: &Known| {
+            let detour = known.reach == Reach::Detour && taken.via.is_none();
+            known.epoch() != taken.epoch || detour
+        };
+        if known.wait_for(other_way).await.is_err() {
+            // Nothing can change any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits for other news about the leader than `seen`, at most until `pause` has passed;
+    /// whether there are any.
+    async fn news(&self, seen: &Known, pause: Duration) -> bool {
+        let mut known = self.leadership.subscribe();
+        let news = known.wait_for(|known| known.epoch() != seen.epoch() || known.reach != seen.reach);
+        tokio::time::timeout(pause, news).await.is_ok_and(|news| news.is_ok())
+    }
+}
+
+/// The pauses between tries; news about the leader end one early, and begin the series anew.
+#[derive(Debug)]
+pub struct Pauses {
+    deadline: Instant,
+    backoff: Backoff,
+}
+
+impl Pauses {
+    /// Pauses that all end before `deadline`.
+    #[must_use]
+    pub fn until(deadline: Instant) -> Self {
+        Self { deadline, backoff: Backoff::until(deadline) }
+    }
+
+    /// Pauses unless there are other news than `seen`; `false` when the time is up.
+    pub async fn pause(&mut self, relay: &Relay, seen: &Known) -> bool {
+        let Some(pause) = self.backoff.next() else { return false };
+        if relay.news(seen, pause).await {
+            self.backoff = Backoff::until(self.deadline);
+        }
+        true
+    }
+}
+
+fn route(known: &Known, tries: usize) -> Option<Route> {
+    let view = known.view.as_ref()?;
+    let direct = Route { epoch: view.epoch, leader: view.leader.id, via: None };
+    match known.reach {
+        Reach::Nobody => None,
+        Reach::Direct => Some(direct),
+        Reach::Detour => {
+            let followers: Vec<_> =
+                view.in_sync_ids().into_iter().filter(|id| *id != view.leader.id).collect();
+            // A leader without followers is asked itself; it may be back.
+            let via = tries.checked_rem(followers.len()).and_then(|at| followers.get(at).copied());
+            Some(Route { via, ..direct })
+        }
+    }
+}
+
+fn missed(error: CallError) -> Missed {
+    match error {
+        CallError::Refused(503) => Missed::Overloaded,
+        error if error.certainly_not_done() => Missed::NotDone,
+        _ => Missed::Unknown,
+    }
+}
+
+/// What is left until `deadline`.
+#[must_use]
+pub fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+/// As the protocol counts patience.
+#[must_use]
+pub fn millis(patience: Duration) -> u32 {
+    u32::try_from(patience.as_millis()).unwrap_or(u32::MAX)
+}

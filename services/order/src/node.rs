@@ -1,0 +1,144 @@
+//! The one thread that owns the replication core: it takes the next event, lets the core take one
+//! step, and performs the effects in their order. Nothing else touches the core.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use toystore_host::limits::TICK;
+use toystore_replication::choice::Health;
+use toystore_replication::effects::Reply;
+use toystore_replication::{Event, Fatal, Replica, Request, Stored, Ticket};
+
+use crate::edge::HttpEdge;
+
+/// What reaches the thread.
+pub enum Input {
+    /// Something happened.
+    Event(Event),
+    /// Somebody asks, and waits for the reply there.
+    Ask(Ticket, Request, oneshot::Sender<Reply>),
+    /// The process ends.
+    Stop,
+}
+
+/// Talks to the core's thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Node {
+    inbox: Sender<Input>,
+    next_ticket: Arc<std::sync::atomic::AtomicU64>,
+    health: Arc<RwLock<Option<Health>>>,
+}
+
+/// The core's thread is gone; the process is ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the replica is stopping")]
+pub struct Stopping;
+
+impl Node {
+    /// A handle, and the inbox that [`start`] reads.
+    #[must_use]
+    pub fn new() -> (Self, Receiver<Input>) {
+        let (inbox, inputs) = channel();
+        let next_ticket = Arc::default();
+        (Self { inbox, next_ticket, health: Arc::default() }, inputs)
+    }
+
+    /// Where events and requests go.
+    #[must_use]
+    pub fn inbox(&self) -> Sender<Input> {
+        self.inbox.clone()
+    }
+
+    /// Tells the core that something happened.
+    pub fn tell(&self, event: Event) {
+        // After the end of the thread nobody needs to know.
+        let _ = self.inbox.send(Input::Event(event));
+    }
+
+    /// Ends the thread after what it was told before.
+    pub fn stop(&self) {
+        let _ = self.inbox.send(Input::Stop);
+    }
+
+    /// How the replica was at its last step.
+    #[must_use]
+    pub fn health(&self) -> Option<Health> {
+        self.health.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks the core, and waits without a limit.
+    ///
+    /// # Errors
+    /// [`Stopping`].
+    pub async fn ask(&self, request: Request) -> Result<Reply, Stopping> {
+        self.send(request).1.await.map_err(|_| Stopping)
+    }
+
+    /// Asks the core; after `patience` the core says what can be said at that moment.
+    ///
+    /// # Errors
+    /// [`Stopping`].
+    pub async fn ask_for(&self, request: Request, patience: Duration) -> Result<Reply, Stopping> {
+        let (ticket, mut reply) = self.send(request);
+        if let Ok(reply) = tokio::time::timeout(patience, &mut reply).await {
+            return reply.map_err(|_| Stopping);
+        }
+        self.tell(Event::Expired(ticket));
+        reply.await.map_err(|_| Stopping)
+    }
+
+    fn send(&self, request: Request) -> (Ticket, oneshot::Receiver<Reply>) {
+        let ticket = self.next_ticket.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let (tell, told) = oneshot::channel();
+        let _ = self.inbox.send(Input::Ask(Ticket(ticket), request, tell));
+        (Ticket(ticket), told)
+    }
+}
+
+/// Starts the thread. It ends when it is told to stop, or with the core's [`Fatal`].
+///
+/// # Errors
+/// The system gives no thread.
+pub fn start<S: Stored + Send + 'static>(
+    node: &Node,
+    inputs: Receiver<Input>,
+    replica: Replica<S>,
+    edge: HttpEdge,
+) -> std::io::Result<JoinHandle<Result<(), Fatal>>> {
+    let health = node.health.clone();
+    std::thread::Builder::new()
+        .name("order-core".to_owned())
+        .spawn(move || drive(&inputs, replica, edge, &health))
+}
+
+fn drive<S: Stored>(
+    inputs: &Receiver<Input>,
+    mut replica: Replica<S>,
+    mut edge: HttpEdge,
+    health: &RwLock<Option<Health>>,
+) -> Result<(), Fatal> {
+    let mut next_tick = Instant::now();
+    loop {
+        let event = match inputs.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+            Ok(Input::Event(event)) => Some(event),
+            Ok(Input::Ask(ticket, request, reply_to)) => {
+                edge.expect(ticket, reply_to);
+                Some(Event::Request(ticket, request))
+            }
+            Err(RecvTimeoutError::Timeout) => None,
+            Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        };
+        if let Some(event) = event {
+            replica.step(event)?.perform(&mut edge);
+        }
+        if Instant::now() >= next_tick {
+            // Under load the inbox is never empty: time passes all the same.
+            replica.step(Event::Tick)?.perform(&mut edge);
+            next_tick = Instant::now() + TICK;
+            *health.write().unwrap_or_else(PoisonError::into_inner) = Some(replica.health());
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Opening the database, serving, ending.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use toystore_host::calls::CallerError;
+use toystore_host::limits::{
+    APPEND_PAGE, MAX_REQUESTS_UNDER_WAY, ORDER_BATCH, SILENCE_TICKS, STUCK_TICKS,
+};
+use toystore_host::listen::ListenError;
+use toystore_host::ops::Metrics;
+use toystore_host::tokens::TokenError;
+use toystore_host::{Caller, ClusterToken, ServeOptions, Shutdown, serve};
+use toystore_replication::{Event, Fatal, Replica, ReplicaId, Settings};
+use toystore_storage::{OrderStore, OrderWriter, StorageError, folder, space};
+
+use crate::Options;
+use crate::edge::HttpEdge;
+use crate::node::{self, Node};
+use crate::routes::{Shared, routes};
+
+/// How often the free space of the disk is looked at.
+const SPACE_CHECK: Duration = Duration::from_secs(1);
+
+/// Why a replica cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// Its id has no address.
+    #[error("replica {0} is not named in --replicas; add {0}=HOST:PORT there")]
+    NotConfigured(ReplicaId),
+    /// Its database is damaged.
+    #[error(
+        "{0}; start it with --replace-damaged to set that folder aside and catch up from the \
+         other replicas"
+    )]
+    Damaged(StorageError),
+    /// Its database cannot be used.
+    #[error("{0}")]
+    Storage(StorageError),
+    /// Its log and the leader's cannot both be right; the folder was set aside.
+    #[error("{0}; the database was moved to {1}; start again to catch up from the other replicas")]
+    SetAside(Fatal, PathBuf),
+    /// Its database cannot be relied on any more.
+    #[error("{0}")]
+    Fatal(Fatal),
+    /// The cluster token cannot be read.
+    #[error("{0}")]
+    Token(#[from] TokenError),
+    /// The HTTP client does not start.
+    #[error("{0}")]
+    Caller(#[from] CallerError),
+    /// The port cannot be opened.
+    #[error("{0}")]
+    Listen(#[from] ListenError),
+    /// Signals cannot be waited for.
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+}
+
+impl From<StorageError> for OrderError {
+    fn from(error: StorageError) -> Self {
+        if error.is_damage() { Self::Damaged(error) } else { Self::Storage(error) }
+    }
+}
+
+/// Runs a replica until `shutdown` is requested or its database fails.
+///
+/// # Errors
+/// Says why the replica cannot start or go on, and how to mend it.
+pub async fn run(
+    options: Options,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> Result<(), OrderError> {
+    let token = ClusterToken::read(&options.cluster_token)?;
+    let caller = Caller::new(token.clone())?;
+    space::check(parent(&options.data))?;
+    let store = open(&options)?;
+    let member = store.member();
+    tracing::info!(%member, last = %store.last().number, "database opened");
+    let (saved, reader) = (store.saved(), store.reader());
+    let (node, inputs) = Node::new();
+    let (tell_failure, mut failure) = oneshot::channel();
+    let saved_node = node.clone();
+    let writer = OrderWriter::spawn(
+        store,
+        move |id| saved_node.tell(Event::Saved(id)),
+        move |error| {
+            let _ = tell_failure.send(error);
+        },
+    )?;
+    let edge = HttpEdge {
+        writer,
+        caller: caller.clone(),
+        replicas: options.replicas.clone(),
+        catalog: options.catalog.clone(),
+        inbox: node.inbox(),
+        runtime: Handle::current(),
+        waiting: HashMap::new(),
+    };
+    let replica = Replica::new(settings(&options), saved, reader.clone());
+    let core = node::start(&node, inputs, replica, edge).map_err(OrderError::Thread)?;
+    let full = Arc::new(AtomicBool::new(false));
+    let replicas = options.replicas.clone();
+    let shared = Shared { node: node.clone(), caller, replicas, reader, full: full.clone() };
+    let routes = routes(shared, token, Metrics::new());
+    let serving = serve(listener, routes, ServeOptions::default(), shutdown);
+    let ended = tokio::task::spawn_blocking(move || core.join());
+    tokio::pin!(serving, ended);
+    let core = tokio::select! {
+        () = &mut serving => {
+            node.stop();
+            ended.await
+        }
+        core = &mut ended => core,
+        error = &mut failure => {
+            node.stop();
+            return error.map_or(Ok(()), |error| Err(OrderError::Storage(error)));
+        }
+        () = watch_space(options.data.clone(), full) => Ok(Ok(Ok(()))),
+    };
+    match core {
+        Ok(Ok(Err(fatal))) => Err(end_fatally(fatal, &options.data)),
+        _ => Ok(()),
+    }
+}
+
+fn settings(options: &Options) -> Settings {
+    Settings {
+        min_in_sync: options.min_in_sync,
+        batch: ORDER_BATCH,
+        page: APPEND_PAGE,
+        queue: MAX_REQUESTS_UNDER_WAY,
+        silence_ticks: SILENCE_TICKS,
+        stuck_ticks: STUCK_TICKS,
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."))
+}
+
+/// Opens the database; makes one only where there is nothing at all.
+fn open(options: &Options) -> Result<OrderStore, OrderError> {
+    if !options.data.exists() {
+        tracing::info!(path = %options.data.display(), "making a new database");
+        OrderStore::create(&options.data, options.id)?;
+    }
+    let mut store = match OrderStore::open(&options.data, options.id) {
+        Err(error) if error.is_damage() && options.replace_damaged => {
+            let aside = folder::set_aside(&options.data)?;
+            tracing::error!(%error, aside = %aside.display(), "set a damaged database aside");
+            OrderStore::create(&options.data, options.id)?;
+            OrderStore::open(&options.data, options.id)?
+        }
+        other => other?,
+    };
+    store.start()?;
+    Ok(store)
+}
+
+/// A log that cannot be reconciled is kept for a person to look at, never overwritten.
+fn end_fatally(fatal: Fatal, data: &Path) -> OrderError {
+    match fatal {
+        Fatal::Diverged(_) | Fatal::ChainBroken(_) => match folder::set_aside(data) {
+            Ok(aside) => OrderError::SetAside(fatal, aside),
+            Err(error) => OrderError::Storage(error),
+        },
+        Fatal::MissingEntry(_) | Fatal::Unreadable => OrderError::Fatal(fatal),
+    }
+}
+
+/// Keeps `full` up to date; never ends.
+async fn watch_space(data: PathBuf, full: Arc<AtomicBool>) {
+    loop {
+        let now = match space::check(&data) {
+            Ok(()) => false,
+            Err(error) => {
+                tracing::error!(%error, "orders are refused until the disk has room");
+                true
+            }
+        };
+        full.store(now, Ordering::Relaxed);
+        tokio::time::sleep(SPACE_CHECK).await;
+    }
+}
