@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What start.sh, restart.sh and test.sh share beside lib.sh: tools, and bringing a process up.
 
+: "${data:?comes from lib.sh}"
 patience=60 # seconds until a process must be up
 
 # Makes sure that a program is there; its package is $2.

@@ -4,6 +4,7 @@
 #   NAME.pid  its process       NAME.cmd  its command line, arguments ended by NUL
 #   NAME.log  what it says      NAME.env  the TOYSTORE_… variables it was started with, likewise
 #   NAME/     its database
+# shellcheck disable=SC2034 # the scripts use what is set here
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 data=${TOYSTORE_DATA:-$root/data/run}

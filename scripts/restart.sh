@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts a process again that crashed or was stopped: with the options and the TOYSTORE_… variables
-# it had, on its own data. Waits until it lives; it may need a while longer to catch up.
+# Starts a process again that crashed or was stopped, with the options and the TOYSTORE_… variables
+# it had, on its own data. Waits until it lives; an order replica may take longer to catch up.
 #
 # Usage: scripts/restart.sh NAME [--data DIR]
 #   NAME          catalog, order-1 …, front-end

@@ -29,23 +29,20 @@ while (($#)); do
 done
 [[ $replicas =~ ^[1-9]$ ]] || misuse "--replicas wants a number from 1 to 9"
 
-# Removes what a store leaves in its folder, and nothing else.
+# Removes what a store leaves in its folder, and nothing else. The token is the first thing made.
 wipe() {
-    shopt -s nullglob
-    local left=("$data"/{catalog,order-[1-9],front-end}{,.*} "$data"/{cluster,admin}.token) path
-    for path in "${left[@]}"; do
-        if [[ -e $path ]]; then rm -rf -- "${left[@]}"; return; fi
-    done
-    left=("$data"/*)
-    ((${#left[@]} == 0)) || die "$data is no store's folder, so --fresh leaves it alone"
+    if [[ -e $data/cluster.token ]]; then
+        rm -rf -- "$data"/{catalog,order-[1-9],front-end}{,.*} "$data"/{admin,cluster}.token
+    elif [[ $(ls -A -- "$data") ]]; then
+        die "$data holds something, but no cluster.token: no store's folder, so --fresh spares it"
+    fi
 }
 
 orders=()
 for ((id = 1; id <= replicas; id++)); do orders+=("order-$id"); done
 all=(catalog "${orders[@]}" front-end)
 
-umask 077
-mkdir -p -- "$data"
+(umask 077 && mkdir -p -- "$data")
 lock
 for name in $(names); do
     pid=$(pid_of "$name") || continue
@@ -53,13 +50,14 @@ for name in $(names); do
         "scripts/restart.sh NAME brings back one process"
 done
 for name in "${all[@]}"; do port_free "$name"; done
+if [[ $fresh ]]; then wipe; fi
 
 want_rust
 want curl curl
 (cd -- "$root" && cargo build --release --locked --bins -p toystore-catalog -p toystore-order \
     -p toystore-front-end -p toystore-client -p toystore-inspect)
 
-if [[ $fresh ]]; then wipe; fi
+umask 077
 for token in cluster admin; do
     [[ -s $data/$token.token ]] && continue
     od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n' >"$data/$token.token"

@@ -36,7 +36,7 @@ if [[ ! $json ]]; then
     echo
     "${client[@]}" || exit 1
 else
-    cluster=$("${client[@]}" --json 2>/dev/null) || cluster= exit=1
+    cluster=$("${client[@]}" --json 2>/dev/null) || cluster='' exit=1
     case $cluster in
         '{"data":'*'}') cluster=${cluster#'{"data":'} cluster=${cluster%'}'} ;;
         *) cluster=null ;;

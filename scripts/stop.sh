@@ -24,11 +24,11 @@ running() {
     done
 }
 
-# Waits until none of the NAMEs runs, or SECONDS is $1.
+# gone DEADLINE NAME…: waits until none of them runs, or SECONDS reaches the deadline.
 gone() {
-    local until=$1
+    local last=$1
     shift
-    while [[ $(running "$@") ]] && ((SECONDS < until)); do sleep 0.05; done
+    while [[ $(running "$@") ]] && ((SECONDS < last)); do sleep 0.05; done
 }
 
 mapfile -t known < <(names)

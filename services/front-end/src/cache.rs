@@ -200,6 +200,7 @@ impl Fill<'_> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::poll_immediate;
     use toystore_domain::{Cents, Version};
 
     use super::*;
@@ -316,7 +317,7 @@ mod tests {
         let (name, mut waiting) = (name(), Vec::new());
         for _ in 0..5 {
             let mut looking = Box::pin(cache.look(&name));
-            assert!(futures_util::poll!(&mut looking).is_pending());
+            assert!(poll_immediate(&mut looking).await.is_none());
             waiting.push(looking);
         }
         under_way.complete(&answer(1, false));
@@ -331,7 +332,7 @@ mod tests {
         let cache = leased();
         let (under_way, name) = (fill(&cache).await, name());
         let mut looking = Box::pin(cache.look(&name));
-        assert!(futures_util::poll!(&mut looking).is_pending());
+        assert!(poll_immediate(&mut looking).await.is_none());
         drop(under_way);
         let Looked::Miss(next) = looking.await else { panic!() };
         next.complete(&answer(1, true));

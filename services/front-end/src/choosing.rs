@@ -288,7 +288,9 @@ fn jitter(longest: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use toystore_domain::OrderNumber;
-    use toystore_replication::{ClusterId, Epoch, Incarnation, Member, Position, Revision, StoreId};
+    use toystore_replication::{
+        ClusterId, Epoch, Incarnation, Member, Position, Revision, StoreId,
+    };
 
     use super::*;
 

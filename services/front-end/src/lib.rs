@@ -1,1 +1,95 @@
-//! Placeholder.
+//! The front end: the public HTTP API, a cache of products, and the choice of who leads.
+//!
+//! It keeps nothing that matters: any number of front ends may run, and each may die at any time.
+//!
+//! | file | rule |
+//! |---|---|
+//! | [`options`] | the command line and its bounds |
+//! | [`config`] | what a front end needs to know |
+//! | [`routes`] | each path, its methods, its answers |
+//! | [`requests`] | what a request says, read strictly |
+//! | [`products`] | products, from the cache or the catalog |
+//! | [`cache`] | when a cached product is an answer, and what may be cached |
+//! | [`lease_keeper`] | keeping the lease under which the cache answers |
+//! | [`orders`] | placing an order: one attempt, many copies, and when its outcome is known |
+//! | [`reads`] | reading orders: what is there, and what is proven not to be |
+//! | [`relay`] | asking the leader, by itself or through a follower |
+//! | [`leader`] | what is known about who leads |
+//! | [`choosing`] | watching the leader, and choosing another |
+//! | [`peers`] | the processes this one talks to |
+//! | [`cluster`] | the state of the cluster, for operators |
+//! | [`metrics`] | what is counted and shown beside the usual |
+
+pub mod cache;
+pub mod choosing;
+pub mod cluster;
+pub mod config;
+pub mod leader;
+pub mod lease_keeper;
+pub mod metrics;
+pub mod options;
+pub mod orders;
+pub mod peers;
+pub mod products;
+pub mod reads;
+pub mod relay;
+pub mod requests;
+pub mod routes;
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use toystore_host::ops::Metrics;
+use toystore_host::{Address, Caller, ServeOptions, Shutdown, serve};
+
+pub use config::{CacheConfig, Config, StartError};
+pub use options::Options;
+
+use cache::ProductCache;
+use choosing::Chooser;
+use leader::Leadership;
+use peers::Peers;
+use products::Products;
+use relay::Relay;
+use routes::Shop;
+
+/// Serves customers on `listener` until `shutdown`.
+///
+/// # Errors
+/// Why it cannot start; once it serves there is none.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> Result<(), StartError> {
+    let own = listener.local_addr().map_err(StartError::Address)?;
+    let caller = Caller::new(config.cluster_token.clone())?;
+    let peers = Peers::new(caller, config.catalog, config.cluster);
+    let leadership = Arc::new(Leadership::new());
+    let cache = config.cache.map(|cache| Arc::new(ProductCache::new(cache)));
+    let metrics = Metrics::new();
+    metrics::register(&metrics, Arc::clone(&leadership), cache.clone());
+
+    if let Some(cache) = &cache {
+        if config.advertise.is_none() && own.ip().is_unspecified() {
+            tracing::warn!(listen = %own, "a catalog elsewhere cannot reach it; use --advertise");
+        }
+        let address = config.advertise.unwrap_or_else(|| Address::from(own));
+        let keeping =
+            lease_keeper::keep(Arc::clone(cache), peers.clone(), address, shutdown.clone());
+        tokio::spawn(keeping);
+    }
+    let chooser = Chooser::new(Arc::clone(&leadership), peers.clone(), config.heartbeat);
+    tokio::spawn(chooser.run(shutdown.clone()));
+
+    let shop = Shop {
+        products: Products::new(peers.clone(), cache),
+        relay: Relay::new(leadership, peers),
+        cluster_token: config.cluster_token,
+        admin_token: config.admin_token,
+        metrics,
+    };
+    tracing::info!(address = %own, "open");
+    serve(listener, routes::all(&shop), ServeOptions::default(), shutdown).await;
+    Ok(())
+}

@@ -11,11 +11,7 @@ use crate::cache::ProductCache;
 use crate::leader::Leadership;
 
 /// Registers the cache's counts, and gauges that are read at each scrape.
-pub fn register(
-    metrics: &Metrics,
-    leadership: Arc<Leadership>,
-    cache: Option<Arc<ProductCache>>,
-) {
+pub fn register(metrics: &Metrics, leadership: Arc<Leadership>, cache: Option<Arc<ProductCache>>) {
     metrics.register(|registry| {
         if let Some(cache) = &cache {
             let counts = cache.counts();
@@ -49,7 +45,7 @@ impl Collector for Gauges {
             ("cache_entries", "Products in the cache", entries),
         ] {
             let gauge = ConstGauge::new(value);
-            let kind = prometheus_client::metrics::TypedMetric::TYPE;
+            let kind = gauge.metric_type();
             gauge.encode(encoder.encode_descriptor(name, help, None, kind)?)?;
         }
         Ok(())

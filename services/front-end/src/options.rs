@@ -33,27 +33,45 @@ EXIT CODES:
 #[structopt(name = "toystore-front-end", after_help = EXAMPLES)]
 pub struct Options {
     /// Where customers reach it; port 0 takes any free one
-    #[structopt(long, value_name = "HOST:PORT", env = "TOYSTORE_FRONT_END_LISTEN",
-        default_value = "127.0.0.1:6060")]
+    #[structopt(
+        long,
+        value_name = "HOST:PORT",
+        env = "TOYSTORE_FRONT_END_LISTEN",
+        default_value = "127.0.0.1:6060"
+    )]
     pub listen: Address,
     /// Where the catalog reaches it to invalidate what it caches; left out: where it listens
     #[structopt(long, value_name = "HOST:PORT", env = "TOYSTORE_FRONT_END_ADVERTISE")]
     pub advertise: Option<Address>,
     /// Where the catalog listens
-    #[structopt(long, value_name = "HOST:PORT", env = "TOYSTORE_CATALOG",
-        default_value = "127.0.0.1:10086")]
+    #[structopt(
+        long,
+        value_name = "HOST:PORT",
+        env = "TOYSTORE_CATALOG",
+        default_value = "127.0.0.1:10086"
+    )]
     pub catalog: Address,
     /// The order replicas, the same for every process of the store
     #[structopt(long, value_name = "ID=HOST:PORT,...", env = "TOYSTORE_REPLICAS",
         default_value = DEFAULT_REPLICAS)]
     pub replicas: ClusterConfig,
     /// File with the secret that the store's processes share
-    #[structopt(long, value_name = "FILE", env = "TOYSTORE_CLUSTER_TOKEN", parse(from_os_str),
-        default_value = "data/run/cluster.token")]
+    #[structopt(
+        long,
+        value_name = "FILE",
+        env = "TOYSTORE_CLUSTER_TOKEN",
+        parse(from_os_str),
+        default_value = "data/run/cluster.token"
+    )]
     pub cluster_token: PathBuf,
     /// File with the secret that lets an administrator change products
-    #[structopt(long, value_name = "FILE", env = "TOYSTORE_ADMIN_TOKEN", parse(from_os_str),
-        default_value = "data/run/admin.token")]
+    #[structopt(
+        long,
+        value_name = "FILE",
+        env = "TOYSTORE_ADMIN_TOKEN",
+        parse(from_os_str),
+        default_value = "data/run/admin.token"
+    )]
     pub admin_token: PathBuf,
     /// Whether to cache products: on or off
     #[structopt(long, value_name = "on|off", env = "TOYSTORE_CACHE", default_value = "on",
@@ -72,8 +90,12 @@ pub struct Options {
         parse(try_from_str = drift))]
     pub lease_drift_ms: u64,
     /// How log lines look: text or json
-    #[structopt(long, value_name = "text|json", env = "TOYSTORE_LOG_FORMAT",
-        default_value = "text")]
+    #[structopt(
+        long,
+        value_name = "text|json",
+        env = "TOYSTORE_LOG_FORMAT",
+        default_value = "text"
+    )]
     pub log_format: LogFormat,
 }
 

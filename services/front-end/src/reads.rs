@@ -21,11 +21,7 @@ const ANSWER_MARGIN: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// [`Refusal::OrderNotFound`] only with the leader's proof; [`Refusal::Unavailable`] without.
-pub async fn read(
-    relay: &Relay,
-    number: OrderNumber,
-    deadline: Instant,
-) -> Result<Order, Refusal> {
+pub async fn read(relay: &Relay, number: OrderNumber, deadline: Instant) -> Result<Order, Refusal> {
     let mut pauses = Pauses::until(deadline);
     for tries in 0.. {
         let known = relay.leadership().known();

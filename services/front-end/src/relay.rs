@@ -151,7 +151,8 @@ impl Relay {
     /// whether there are any.
     async fn news(&self, seen: &Known, pause: Duration) -> bool {
         let mut known = self.leadership.subscribe();
-        let news = known.wait_for(|known| known.epoch() != seen.epoch() || known.reach != seen.reach);
+        let news =
+            known.wait_for(|known| known.epoch() != seen.epoch() || known.reach != seen.reach);
         tokio::time::timeout(pause, news).await.is_ok_and(|news| news.is_ok())
     }
 }

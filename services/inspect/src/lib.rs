@@ -1,1 +1,145 @@
-//! Placeholder.
+//! Says what is in a replica's or the catalog's data, and whether it is sound. A folder is never
+//! opened in place: opening writes, so a private copy is read, by the code that services use.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`options`] | the command line |
+//! | [`source`] | a folder or a running service, and what either turns out to be |
+//! | [`folder`] | copying a folder, and opening the copy |
+//! | [`service`] | asking a running service |
+//! | [`orders`] | an order replica: its state, and its log from the first order to the last |
+//! | [`catalog`] | the catalog: all its rows |
+//! | [`dump`] | `dump`: every row, in one of three formats |
+//! | [`verify`] | `verify`: each source alone, then all of them against each other |
+//! | [`lockstep`] | several logs side by side, up to where they part |
+//! | [`diff`] | `diff`: the first difference and what surrounds it |
+//! | [`stats`] | `stats`: counts and totals |
+//! | [`rows`] | rows as a table, as JSON lines, as CSV |
+
+pub mod catalog;
+pub mod diff;
+pub mod dump;
+pub mod folder;
+pub mod lockstep;
+pub mod options;
+pub mod orders;
+pub mod rows;
+pub mod service;
+pub mod source;
+pub mod stats;
+pub mod verify;
+
+use std::io::{self, Write};
+use std::panic;
+
+use tokio::runtime::Runtime;
+use tokio::task::spawn_blocking;
+use toystore_host::Shutdown;
+
+pub use options::Options;
+
+use options::Command;
+use source::{Loader, Unreadable};
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Sound; the same.
+    Fine = 0,
+    /// Damaged; different.
+    Wrong = 1,
+    /// A source could not be read, or the command line makes no sense.
+    Unreadable = 2,
+    /// Stopped by a signal.
+    Interrupted = 130,
+}
+
+/// Why a command was not carried through.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A source cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// The sources are not of a kind.
+    #[error("an order replica and the catalog have nothing to compare; `verify` checks one \
+             against the other")]
+    Mixed,
+    /// One source has nothing to differ from.
+    #[error("name at least two sources to compare")]
+    Alone,
+    /// What was found cannot be printed.
+    #[error("cannot print: {0}")]
+    Output(#[from] io::Error),
+    /// The system refuses what any program needs.
+    #[error("cannot set up: {0}")]
+    SetUp(io::Error),
+}
+
+/// Carries out one command; says on standard error why it could not.
+#[must_use]
+pub fn run(options: Options) -> Exit {
+    hide_panics_of_sled();
+    match set_up_and_run(options) {
+        Ok(exit) => exit,
+        // A reader that hung up, as `| head` does, has what it wanted.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
+        Err(failure) => {
+            eprintln!("toystore-inspect: {failure}");
+            Exit::Unreadable
+        }
+    }
+}
+
+fn set_up_and_run(options: Options) -> Result<Exit, Failure> {
+    let scratch = tempfile::Builder::new().prefix("toystore-inspect-").tempdir();
+    let scratch = scratch.map_err(Failure::SetUp)?;
+    let runtime = Runtime::new().map_err(Failure::SetUp)?;
+    let handle = runtime.handle().clone();
+    let (token, command) = options.split();
+    let loader = Loader::new(scratch.path().to_path_buf(), token, handle);
+    let done = runtime.block_on(async {
+        let mut shutdown = Shutdown::on_signals().map_err(Failure::SetUp)?;
+        let work = spawn_blocking(move || execute(command, loader));
+        tokio::select! {
+            done = work => done.map_err(|error| Failure::SetUp(error.into()))?,
+            () = shutdown.requested() => Ok(Exit::Interrupted),
+        }
+    });
+    // After a signal the command may still be reading; the copies go all the same.
+    runtime.shutdown_background();
+    drop(scratch);
+    done
+}
+
+fn execute(command: Command, mut loader: Loader) -> Result<Exit, Failure> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let exit = match command {
+        Command::Dump(command) => dump::dump(&command, &mut loader, &mut out),
+        Command::Verify(command) => verify::verify(&command, &mut loader, &mut out),
+        Command::Diff(command) => diff::diff(&command, &mut loader, &mut out),
+        Command::Stats(command) => stats::stats(&command, &mut loader, &mut out),
+    };
+    // What was found before a failure is printed all the same.
+    let flushed = out.flush();
+    let exit = exit?;
+    flushed?;
+    Ok(exit)
+}
+
+/// Prints a text. A reader that hung up is no reason to fail.
+pub fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{}", text.trim_end());
+}
+
+/// On damaged data sled panics where it could return an error. The storage crate catches that and
+/// says what is damaged; a stack trace on top would only confuse.
+fn hide_panics_of_sled() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let of_sled = info.location().is_some_and(|at| at.file().contains("/sled-"));
+        if !of_sled {
+            report(info);
+        }
+    }));
+}

@@ -81,11 +81,11 @@ impl<S: Stored> Replica<S> {
         let stood = catch_up.after;
         match answer {
             Answer::Fetched(Fetched::Page { append, more }) => {
-                if append.epoch < self.promise || append.to != self.me.store {
+                if append.view.epoch < self.promise || append.to != self.me.store {
                     self.stop_catching_up();
                     return Ok(());
                 }
-                if !self.accept(append, None)? {
+                if !self.accept(*append, None)? {
                     return self.step_back();
                 }
                 if let Some(catch_up) = self.catch_up() {
@@ -165,6 +165,6 @@ impl<S: Stored> Replica<S> {
         };
         let upto = append.entries.last().map_or(OrderNumber::ZERO, |entry| entry.number);
         let more = upto > OrderNumber::ZERO && upto < self.log.last().number;
-        Ok(Fetched::Page { append, more })
+        Ok(Fetched::Page { append: Box::new(append), more })
     }
 }

@@ -50,12 +50,13 @@ impl<S: Stored> Replica<S> {
     }
 
     fn guard(&self, append: &Append) -> Guard {
-        let foreign = self.cluster.is_some_and(|cluster| cluster != append.cluster);
+        let foreign = self.cluster.is_some_and(|cluster| cluster != append.view.cluster);
         if foreign || append.to != self.me.store {
             return Guard::Answer(Appended::Stranger { member: self.me });
         }
-        let own_epoch = matches!(&self.role, Role::Leader(leader) if leader.epoch >= append.epoch);
-        if append.epoch < self.promise || own_epoch {
+        let own_epoch =
+            matches!(&self.role, Role::Leader(leader) if leader.epoch >= append.view.epoch);
+        if append.view.epoch < self.promise || own_epoch {
             return Guard::Answer(Appended::Stale { promise: self.promise });
         }
         Guard::Pass
@@ -75,8 +76,8 @@ impl<S: Stored> Replica<S> {
             truncate_above = min_some(truncate_above, cut);
             news = entries;
             // The logs agree once this one reaches the leader's end at the start of its epoch.
-            if upto.number >= append.start.number && self.mark < append.epoch {
-                self.mark = append.epoch;
+            if upto.number >= append.start.number && self.mark < append.view.epoch {
+                self.mark = append.view.epoch;
                 unsaved = true;
             }
             self.commit = self.commit.max(append.commit.min(upto.number));
@@ -103,9 +104,13 @@ impl<S: Stored> Replica<S> {
         if let Role::Leader(_) = &self.role {
             self.step_down(None);
         }
-        let news = append.epoch > self.promise || self.cluster.is_none();
-        self.promise = self.promise.max(append.epoch);
-        self.cluster = Some(append.cluster);
+        let view = &append.view;
+        let news = view.epoch > self.promise || self.cluster.is_none();
+        self.promise = self.promise.max(view.epoch);
+        self.cluster = Some(view.cluster);
+        if self.view.as_ref().is_none_or(|known| view.is_later_than(known)) {
+            self.view = Some(view.clone());
+        }
         news
     }
 
@@ -114,7 +119,9 @@ impl<S: Stored> Replica<S> {
     fn cut_stale_tail(&mut self, append: &Append) -> Result<Option<OrderNumber>, Fatal> {
         let first_above = append.start.number.next();
         match self.log.get(first_above)? {
-            Some(entry) if entry.epoch < append.epoch => self.cut(append.start.number).map(Some),
+            Some(entry) if entry.epoch < append.view.epoch => {
+                self.cut(append.start.number).map(Some)
+            }
             _ => Ok(None),
         }
     }

@@ -4,17 +4,13 @@ use serde::{Deserialize, Serialize};
 use toystore_domain::{Order, OrderKey, OrderNumber, Purchase};
 
 use crate::view::MemberChange;
-use crate::{Attempt, ClusterId, Entry, Epoch, Member, Position, Sequence, StoreId, View};
+use crate::{Attempt, Entry, Epoch, Member, Position, Sequence, StoreId, View};
 
 /// Leader → follower: extend your log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Append {
-    /// Whose orders these are.
-    pub cluster: ClusterId,
-    /// The leader's epoch.
-    pub epoch: Epoch,
-    /// The leader.
-    pub leader: Member,
+    /// The leader's view: its cluster, its epoch, who is in sync.
+    pub view: View,
     /// The database the leader means; a wiped one must not answer for the one it replaced.
     pub to: StoreId,
     /// Where the leader's log stood when its epoch began: whatever a follower holds above it from
@@ -74,7 +70,7 @@ pub enum Fetched {
     /// The entries that follow.
     Page {
         /// As if the leader had sent them by itself.
-        append: Append,
+        append: Box<Append>,
         /// There are more.
         more: bool,
     },

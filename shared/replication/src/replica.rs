@@ -328,6 +328,14 @@ impl<S: Stored> Replica<S> {
         }
     }
 
+    /// The entry of this number in the log, synced or not.
+    ///
+    /// # Errors
+    /// [`Fatal`] when it cannot be read.
+    pub fn entry(&self, number: OrderNumber) -> Result<Option<crate::Entry>, Fatal> {
+        self.log.get(number)
+    }
+
     fn role_name(&self) -> RoleName {
         match &self.role {
             Role::Leader(leader) if leader.stage == Stage::Serving => RoleName::Leader,

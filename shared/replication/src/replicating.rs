@@ -40,21 +40,12 @@ impl<S: Stored> Replica<S> {
         to: StoreId,
         previous: OrderNumber,
     ) -> Result<Option<Append>, Fatal> {
-        let (Role::Leader(leader), Some(cluster)) = (&self.role, self.cluster) else {
+        let (Role::Leader(leader), Some(view)) = (&self.role, self.view.clone()) else {
             return Ok(None);
         };
         let Some(previous) = self.log.position(previous)? else { return Ok(None) };
         let entries = self.log.after(previous.number, self.settings.page)?;
-        Ok(Some(Append {
-            cluster,
-            epoch: leader.epoch,
-            leader: self.me,
-            to,
-            start: leader.start,
-            previous,
-            entries,
-            commit: self.commit,
-        }))
+        Ok(Some(Append { view, to, start: leader.start, previous, entries, commit: self.commit }))
     }
 
     pub(crate) fn on_appended(&mut self, id: ReplicaId, answer: Answer) -> Result<(), Fatal> {

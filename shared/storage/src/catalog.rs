@@ -22,7 +22,7 @@ use crate::schema::ROW_VERSION;
 
 /// The catalog's trees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Table {
+pub(crate) enum Table {
     /// Product name → [`Books`].
     Products,
     /// Product name → nothing, for products without stock.
@@ -35,7 +35,7 @@ enum Table {
     Meta,
 }
 
-const TABLES: [(Table, &str); 5] = [
+pub(crate) const TABLES: [(Table, &str); 5] = [
     (Table::Products, "products"),
     (Table::SoldOut, "sold_out"),
     (Table::Reservations, "reservations"),
@@ -43,8 +43,10 @@ const TABLES: [(Table, &str); 5] = [
     (Table::Meta, "meta"),
 ];
 
-const CLUSTER: &[u8] = b"cluster";
-const VIEW: &[u8] = b"view";
+/// The key of the cluster's id among the meta rows.
+pub const CLUSTER: &[u8] = b"cluster";
+/// The key of the view among the meta rows.
+pub const VIEW: &[u8] = b"view";
 const FENCE: &[u8] = b"fence";
 const LEASE: &[u8] = b"lease_millis";
 

@@ -10,6 +10,7 @@
 //! | [`writer`] | the one thread that writes and syncs it |
 //! | [`catalog`] | the catalog's database |
 //! | [`verify`] | whether a log is sound |
+//! | [`salvage`] | reading a database that may be damaged, row by row |
 //! | [`space`] | refusing work before the disk is full |
 
 pub mod catalog;
@@ -17,6 +18,7 @@ pub mod disk;
 pub mod folder;
 pub mod mark;
 pub mod orders;
+pub mod salvage;
 pub mod schema;
 pub mod space;
 pub mod verify;

@@ -1,0 +1,344 @@
+//! What a request says, read strictly: what is not plainly meant is refused, never guessed.
+
+use percent_encoding::percent_decode;
+use serde::{Deserialize, Deserializer};
+use toystore_coherence::messages::PutProduct;
+use toystore_domain::amounts::MAX_STOCK;
+use toystore_domain::names::{MAX_KEY_BYTES, MAX_NAME_BYTES};
+use toystore_domain::{Cents, OrderKey, OrderNumber, ProductName, Purchase, Quantity, Refusal};
+use toystore_host::limits::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX};
+
+use crate::orders::no_randomness;
+
+/// The body of `POST /orders`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderBody {
+    name: String,
+    quantity: u64,
+}
+
+/// The body of `PUT /products/<name>`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProductBody {
+    #[serde(default, deserialize_with = "present")]
+    price: Option<f64>,
+    #[serde(default, deserialize_with = "present")]
+    quantity: Option<u64>,
+}
+
+/// A field that is there has a value: `null` is none.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+impl OrderBody {
+    /// What is to be bought, under this key.
+    ///
+    /// # Errors
+    /// The name or the quantity is none.
+    pub fn purchase(self, key: OrderKey) -> Result<Purchase, Refusal> {
+        let product = product_name(&self.name)?;
+        let quantity = Quantity::new(self.quantity)
+            .ok_or_else(|| malformed("the quantity is not a whole number from 1 to 1000000"))?;
+        Ok(Purchase { key, product, quantity })
+    }
+}
+
+impl ProductBody {
+    /// The change of this product.
+    ///
+    /// # Errors
+    /// Nothing changes, or the price or the stock is none.
+    pub fn change(self, name: ProductName) -> Result<PutProduct, Refusal> {
+        if self.price.is_none() && self.quantity.is_none() {
+            return Err(malformed("give a price, a quantity, or both"));
+        }
+        let price = self.price.map(|price| {
+            let wrong = "the price is not a decimal from 0 to 10000000 with at most two decimals";
+            Cents::from_decimal(price).ok_or_else(|| malformed(wrong))
+        });
+        if self.quantity.is_some_and(|stock| stock > MAX_STOCK) {
+            return Err(Refusal::Malformed(format!("the quantity is above {MAX_STOCK}")));
+        }
+        Ok(PutProduct { name, price: price.transpose()?, stock: self.quantity })
+    }
+}
+
+fn malformed(text: &str) -> Refusal {
+    Refusal::Malformed(text.to_owned())
+}
+
+fn product_name(text: &str) -> Result<ProductName, Refusal> {
+    ProductName::new(text).ok_or_else(|| {
+        let rule = "without control characters";
+        Refusal::Malformed(format!("a product name has 1 to {MAX_NAME_BYTES} bytes {rule}"))
+    })
+}
+
+/// Reads a product's name out of a path segment.
+///
+/// # Errors
+/// The encoding or the name is none.
+pub fn name_in_path(segment: &str) -> Result<ProductName, Refusal> {
+    product_name(&decode(segment)?)
+}
+
+/// Percent-decodes strictly: a `%` that two hex digits do not follow is refused, not kept.
+fn decode(text: &str) -> Result<String, Refusal> {
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|b| *b == b'%') {
+        rest = &rest[at + 1..];
+        if !(rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit)) {
+            return Err(malformed("a % in the address is not followed by two hex digits"));
+        }
+    }
+    let decoded = percent_decode(text.as_bytes()).decode_utf8();
+    decoded.map(Into::into).map_err(|_| malformed("the address is not UTF-8"))
+}
+
+/// Reads an order's number out of a path segment.
+///
+/// # Errors
+/// What is no number is no order either.
+pub fn number_in_path(segment: &str) -> Result<OrderNumber, Refusal> {
+    OrderNumber::parse(segment).ok_or(Refusal::OrderNotFound)
+}
+
+/// The `Idempotency-Key` of a request, or a random one.
+///
+/// # Errors
+/// There is more than one, or it is none.
+pub fn order_key(headers: &warp::http::HeaderMap) -> Result<OrderKey, Refusal> {
+    let mut given = headers.get_all("idempotency-key").iter();
+    match (given.next(), given.next()) {
+        (None, _) => random_key(),
+        (Some(_), Some(_)) => Err(malformed("send one Idempotency-Key")),
+        (Some(key), None) => key.to_str().ok().and_then(OrderKey::new).ok_or_else(|| {
+            let rule = "visible ASCII characters without blanks";
+            Refusal::Malformed(format!("an Idempotency-Key has 1 to {MAX_KEY_BYTES} {rule}"))
+        }),
+    }
+}
+
+fn random_key() -> Result<OrderKey, Refusal> {
+    let half = || getrandom::u64().map_err(|_| no_randomness());
+    OrderKey::new(&format!("{:016x}{:016x}", half()?, half()?)).ok_or_else(no_randomness)
+}
+
+/// Which part of a list is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What comes after this.
+    pub after: T,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Reads the page of products out of a query.
+///
+/// # Errors
+/// A value is none, or given twice. Other parameters are ignored.
+pub fn products_page(query: &str) -> Result<Page<Option<ProductName>>, Refusal> {
+    let (after, limit) = page(query)?;
+    Ok(Page { after: after.map(|text| product_name(&text)).transpose()?, limit })
+}
+
+/// Reads the page of orders out of a query.
+///
+/// # Errors
+/// A value is none, or given twice. Other parameters are ignored.
+pub fn orders_page(query: &str) -> Result<Page<OrderNumber>, Refusal> {
+    let (after, limit) = page(query)?;
+    let after = match after.as_deref() {
+        None | Some("0") => OrderNumber::ZERO,
+        Some(text) => {
+            OrderNumber::parse(text).ok_or_else(|| malformed("after is not an order number"))?
+        }
+    };
+    Ok(Page { after, limit })
+}
+
+fn page(query: &str) -> Result<(Option<String>, u32), Refusal> {
+    let after = parameter(query, "after")?;
+    let limit = match parameter(query, "limit")? {
+        None => PAGE_LIMIT_DEFAULT,
+        Some(text) => {
+            number(&text).filter(|n| (1..=PAGE_LIMIT_MAX).contains(n)).ok_or_else(|| {
+                Refusal::Malformed(format!("limit is not a number from 1 to {PAGE_LIMIT_MAX}"))
+            })?
+        }
+    };
+    Ok((after, u32::try_from(limit).unwrap_or(u32::MAX)))
+}
+
+/// A number in its canonical form only, like an order's.
+fn number(text: &str) -> Option<usize> {
+    usize::try_from(OrderNumber::parse(text)?.0).ok()
+}
+
+/// The value of a parameter, in the encoding of forms.
+fn parameter(query: &str, name: &str) -> Result<Option<String>, Refusal> {
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut values = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value);
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => decode(&value.replace('+', " ")).map(Some),
+        (Some(_), Some(_)) => Err(Refusal::Malformed(format!("{name} is given twice"))),
+    }
+}
+
+/// Whether the client has this version already: one of the tags in `If-None-Match`.
+#[must_use]
+pub fn has_already(headers: &warp::http::HeaderMap, tag: &str) -> bool {
+    let given = headers.get_all("if-none-match").iter().filter_map(|value| value.to_str().ok());
+    given.flat_map(|value| value.split(',')).map(str::trim).any(|candidate| {
+        candidate == "*" || candidate.strip_prefix("W/").unwrap_or(candidate) == tag
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use toystore_host::body::json_body;
+    use warp::http::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    fn purchase(body: &str) -> Result<Purchase, Refusal> {
+        json_body::<OrderBody>(None, body.as_bytes())?.purchase(OrderKey::new("k").unwrap())
+    }
+
+    fn change(body: &str) -> Result<PutProduct, Refusal> {
+        let name = ProductName::new("Tux").unwrap();
+        json_body::<ProductBody>(None, body.as_bytes())?.change(name)
+    }
+
+    #[test]
+    fn an_order_is_a_name_and_a_whole_quantity() {
+        let good = purchase(r#"{"name":"Tux","quantity":1000000}"#).unwrap();
+        assert_eq!((good.product.as_str(), good.quantity.get()), ("Tux", 1_000_000));
+        let long = format!(r#"{{"name":"{}","quantity":1}}"#, "x".repeat(201));
+        for bad in [
+            r#"{"name":"Tux","quantity":0}"#,
+            r#"{"name":"Tux","quantity":-1}"#,
+            r#"{"name":"Tux","quantity":1.5}"#,
+            r#"{"name":"Tux","quantity":1.0}"#,
+            r#"{"name":"Tux","quantity":1e3}"#,
+            r#"{"name":"Tux","quantity":"1"}"#,
+            r#"{"name":"Tux","quantity":null}"#,
+            r#"{"name":"Tux","quantity":1000001}"#,
+            r#"{"name":"Tux","quantity":100000000000000000000}"#,
+            r#"{"name":"Tux","quantity":1,"quantity":1}"#,
+            r#"{"name":"Tux","quantity":1,"price":1}"#,
+            r#"{"name":"Tux"}"#,
+            r#"{"quantity":1}"#,
+            r#"{"name":"","quantity":1}"#,
+            r#"{"name":"a\u0000b","quantity":1}"#,
+            r#"{"name":7,"quantity":1}"#,
+            r#"["Tux",1]"#,
+            "",
+            &long,
+        ] {
+            assert_eq!(purchase(bad).map_err(|refusal| refusal.status()), Err(400), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_product_change_has_whole_cents() {
+        let price = |body: &str| change(body).unwrap().price.unwrap().get();
+        assert_eq!(price(r#"{"price":9.99,"quantity":50}"#), 999);
+        assert_eq!(price(r#"{"price":9.9}"#), 990);
+        assert_eq!(price(r#"{"price":0}"#), 0);
+        assert_eq!(price(r#"{"price":10000000}"#), 1_000_000_000);
+        assert_eq!(change(r#"{"quantity":1000000000}"#).unwrap().stock, Some(1_000_000_000));
+        for bad in [
+            "{}",
+            r#"{"price":null,"quantity":1}"#,
+            r#"{"price":9.999}"#,
+            r#"{"price":-1}"#,
+            r#"{"price":"9.99"}"#,
+            r#"{"price":10000000.01}"#,
+            r#"{"price":1e300}"#,
+            r#"{"quantity":-1}"#,
+            r#"{"quantity":1.5}"#,
+            r#"{"quantity":1000000001}"#,
+            r#"{"quantity":1,"stock":1}"#,
+            r#"{"quantity":1,"quantity":2}"#,
+        ] {
+            assert_eq!(change(bad).map_err(|refusal| refusal.status()), Err(400), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_in_paths_are_strictly_decoded() {
+        for (segment, name) in
+            [("Tux", "Tux"), ("Connect%20Four", "Connect Four"), ("a%2Fb", "a/b"), ("a+b", "a+b")]
+        {
+            assert_eq!(name_in_path(segment).unwrap().as_str(), name);
+        }
+        assert_eq!(name_in_path("%C3%A9").unwrap().as_str(), "é");
+        let long = "x".repeat(201);
+        for bad in ["%", "%4", "%zz", "%+1", "a%2", "%FF", "%C3", "a%00", "%0A", "%C2%85", &long] {
+            assert_eq!(name_in_path(bad).map_err(|refusal| refusal.status()), Err(400), "{bad}");
+        }
+    }
+
+    #[test]
+    fn pages_have_bounds() {
+        let page = |query: &str| orders_page(query).map(|page| (page.after.0, page.limit));
+        assert_eq!(page(""), Ok((0, 100)));
+        assert_eq!(page("after=17&limit=1000&x=y"), Ok((17, 1000)));
+        assert_eq!(page("after=0&limit=1"), Ok((0, 1)));
+        for bad in [
+            "limit=0",
+            "limit=",
+            "limit=abc",
+            "limit=-1",
+            "limit=+1",
+            "limit=1001",
+            "limit=01",
+            "limit=1&limit=2",
+            "after=abc",
+            "after=-1",
+            "after=",
+            "after=%zz",
+            "after=1&after=1",
+            "limit=99999999999999999999",
+        ] {
+            assert_eq!(page(bad).map_err(|refusal| refusal.status()), Err(400), "{bad}");
+        }
+        let products = products_page("after=Connect+Four%26%2B").unwrap();
+        assert_eq!(products.after.unwrap().as_str(), "Connect Four&+");
+        assert!(products_page("after=a%0Ab").is_err());
+    }
+
+    #[test]
+    fn a_request_has_one_visible_key_or_gets_one() {
+        let with = |keys: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for key in keys {
+                headers.append("idempotency-key", HeaderValue::from_bytes(key).unwrap());
+            }
+            order_key(&headers).map(|key| key.to_string()).map_err(|refusal| refusal.status())
+        };
+        let long = [b'k'; 256];
+        assert_eq!(with(&[b"a-1"]), Ok("a-1".to_owned()));
+        assert_eq!(with(&[&long[..255]]).map(|key| key.len()), Ok(255));
+        assert_ne!(with(&[]).unwrap(), with(&[]).unwrap());
+        for bad in [&[&b""[..]][..], &[b"a b"], &[b"\xe9"], &[&long], &[b"a", b"a"]] {
+            assert_eq!(with(bad), Err(400), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn tags_are_compared_weakly() {
+        let has = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("if-none-match", HeaderValue::from_static(value));
+            has_already(&headers, "\"7\"")
+        };
+        assert!(has("\"7\"") && has("W/\"7\"") && has("*") && has("\"6\", \"7\""));
+        assert!(!has("\"6\"") && !has("7") && !has("\"77\""));
+    }
+}

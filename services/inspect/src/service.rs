@@ -1,0 +1,110 @@
+//! Asking a running service. Everything asked for is only read, so a call without an answer is
+//! made again.
+
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+use toystore_authority::messages::{CatalogPage, ExportCatalog};
+use toystore_domain::OrderNumber;
+use toystore_host::limits::{CATALOG_CALL_TIMEOUT, REQUEST_DEADLINE};
+use toystore_host::retry::Backoff;
+use toystore_host::{Address, Call, CallError, Caller};
+use toystore_replication::messages::{ExportOrders, OrdersPage, Status};
+
+use crate::catalog::{Catalog, Rows};
+use crate::orders::Orders;
+use crate::source::{Source, Unreadable};
+
+const NOT_FOUND: CallError = CallError::Refused(404);
+
+/// A running service.
+#[derive(Clone)]
+pub struct Link {
+    caller: Caller,
+    runtime: Handle,
+    address: Address,
+}
+
+/// Finds out what answers there, and asks it for all but its log.
+///
+/// # Errors
+/// It does not answer, or is neither a replica nor the catalog.
+pub fn load(link: Link) -> Result<Source, Unreadable> {
+    match link.ask(&Status) {
+        Ok(health) => Ok(Source::Orders(Orders::at_service(link, &health))),
+        Err(NOT_FOUND) => match link.catalog() {
+            Ok(rows) => Ok(Source::Catalog(Catalog::at_service(link, rows))),
+            Err(Unreadable::Call(address, NOT_FOUND)) => Err(Unreadable::Stranger(address)),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(link.failed(error)),
+    }
+}
+
+impl Link {
+    /// The way to a service. Must not be used on a thread of the runtime's own.
+    #[must_use]
+    pub fn new(caller: Caller, runtime: Handle, address: &Address) -> Self {
+        Self { caller, runtime, address: address.clone() }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// A page of a replica's log.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn orders(&self, after: OrderNumber) -> Result<OrdersPage, Unreadable> {
+        self.ask(&ExportOrders { after }).map_err(|error| self.failed(error))
+    }
+
+    /// Everything the catalog tells. Pages of a catalog at work may be of different moments.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn catalog(&self) -> Result<Rows, Unreadable> {
+        let mut call = ExportCatalog { after_product: None, after_key: None };
+        let mut rows = Rows::default();
+        loop {
+            let page: CatalogPage = self.ask(&call).map_err(|error| self.failed(error))?;
+            let (products, reservations) = (page.products.len(), page.reservations.len());
+            rows.cluster = Some(page.cluster);
+            rows.view = page.view;
+            rows.products.extend(page.products);
+            rows.reservations.extend(page.reservations);
+            if !page.more {
+                return Ok(rows);
+            }
+            if products + reservations == 0 {
+                return Err(self.changed("an empty page that is not the last"));
+            }
+            call.after_product = rows.products.last().map(|(name, _)| name.clone());
+            call.after_key = rows.reservations.last().map(|row| row.purchase.key.clone());
+        }
+    }
+
+    /// What it said first no longer holds.
+    #[must_use]
+    pub fn changed(&self, what: &'static str) -> Unreadable {
+        Unreadable::Changed(self.address.clone(), what)
+    }
+
+    fn failed(&self, error: CallError) -> Unreadable {
+        Unreadable::Call(self.address.clone(), error)
+    }
+
+    fn ask<C: Call>(&self, call: &C) -> Result<C::Reply, CallError> {
+        self.runtime.block_on(async {
+            let mut backoff = Backoff::until(Instant::now() + REQUEST_DEADLINE);
+            loop {
+                match self.caller.call(&self.address, call, CATALOG_CALL_TIMEOUT).await {
+                    Err(CallError::Unknown | CallError::Refused(503)) if backoff.pause().await => {}
+                    answer => return answer,
+                }
+            }
+        })
+    }
+}
