@@ -16,14 +16,18 @@ case ${1-} in
     *) misuse "there is no option $1" ;;
 esac
 
-data=$(mktemp -d)
+data=$(mktemp -d -t toystore-demo.XXXXXX)
 shopping=
 cleanup() {
     code=$?
-    if [[ $shopping ]]; then kill -KILL "$shopping" 2>/dev/null || true; fi
+    if [[ $shopping ]]; then
+        kill -KILL "$shopping" 2>/dev/null || true
+        wait "$shopping" 2>/dev/null || true
+    fi
     step "Stopping the store"
     "$root/scripts/stop.sh" --data "$data"
-    if ((code == 0)); then rm -rf -- "$data"; else echo "Logs and data are kept in $data."; fi
+    if ((code == 0)) || [[ ! $(names) ]]; then rm -rf -- "$data"; fi
+    if [[ -d $data ]]; then echo "Logs and data are kept in $data."; fi
     exit "$code"
 }
 step() { printf '\n== %s\n' "$*"; }
@@ -31,7 +35,7 @@ script() { "$root/scripts/$1.sh" "${@:2}" --data "$data"; }
 # One number or list out of what the front end says about the cluster.
 cluster() {
     "$bin/toystore-client" status --json --front-end "$front_end" |
-        sed -n 's/.*"'"$1"'":\[\{0,1\}\([0-9,]*\).*/\1/p'
+        sed -n 's/.*"'"$1"'":\[\{0,1\}\([0-9]\(,[0-9]\)*\).*/\1/p'
 }
 trap cleanup EXIT
 

@@ -40,11 +40,10 @@ fi
 deadline=$((SECONDS + 10))
 for group in front-end order catalog; do
     mapfile -t members < <(printf '%s\n' "${up[@]}" | grep "^$group" || true)
-    for name in "${members[@]}"; do
-        pid=$(pid_of "$name") || continue
-        kill -TERM "$pid" 2>/dev/null || true
-        kill -CONT "$pid" 2>/dev/null || true # a paused process does not notice before
-    done
+    mapfile -t pids < <(for name in "${members[@]}"; do pid_of "$name" || true; done)
+    # All at once, so that none is taken for lost by the others; the paused ones must go on first.
+    kill -TERM "${pids[@]}" 2>/dev/null || true
+    kill -CONT "${pids[@]}" 2>/dev/null || true
     gone $((SECONDS + 3)) "${members[@]}"
 done
 gone "$deadline" "${up[@]}"

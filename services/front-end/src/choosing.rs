@@ -62,8 +62,8 @@ fn standing(view: &View, health: &Health) -> Standing {
 enum Round {
     /// The view's leader leads; whether it takes orders yet.
     Led { serving: bool },
-    /// It does not answer here, but the catalog keeps it.
-    Kept,
+    /// The catalog keeps it; whether it leads as far as can be seen from here.
+    Kept { led: Option<bool> },
     /// Something changed meanwhile: look again.
     Again,
     /// Nobody may lead now, for this reason.
@@ -104,7 +104,7 @@ impl Chooser {
                 Round::Led { .. } => self.watch(begun + BETWEEN_ROUNDS).await,
                 Round::Again => sleep(jitter(BETWEEN_ROUNDS)).await,
                 Round::Nobody(_) | Round::NoCatalog { .. } => sleep(jitter(NOBODY_PAUSE)).await,
-                Round::Kept => {
+                Round::Kept { .. } => {
                     // A doubt shortens the pause: the way through a follower fails as well.
                     sleep(jitter(NOBODY_PAUSE)).await;
                     let _ = timeout(KEPT_PAUSE, self.leadership.doubted()).await;
@@ -118,8 +118,9 @@ impl Chooser {
             Round::Led { serving } => {
                 (known.reach, known.serving, known.trouble) = (Reach::Direct, *serving, None);
             }
-            Round::Kept => {
-                (known.reach, known.serving, known.trouble) = (Reach::Detour, true, None);
+            Round::Kept { led } => {
+                known.reach = if led.is_some() { Reach::Direct } else { Reach::Detour };
+                (known.serving, known.trouble) = (led.unwrap_or(true), None);
             }
             Round::Again => {}
             Round::Nobody(why) => {
@@ -208,10 +209,11 @@ impl Chooser {
             }
             Ok(Proposed::Kept(view)) => {
                 self.leadership.read(Some(view));
-                match answered.map(|(view, health)| standing(view, health)) {
-                    Some(Standing::Leads { serving }) => Round::Led { serving },
-                    _ => Round::Kept,
-                }
+                let led = match answered.map(|(view, health)| standing(view, health)) {
+                    Some(Standing::Leads { serving }) => Some(serving),
+                    _ => None,
+                };
+                Round::Kept { led }
             }
             Ok(Proposed::Refused(why, view)) => {
                 tracing::debug!(%why, "the proposal was refused");
@@ -259,14 +261,11 @@ impl Chooser {
         }
     }
 
-    /// Whether the leader leads and gets on with it. Silence counts when it happens twice.
+    /// Whether the leader leads and gets on with it. Silence is no verdict yet: the round that
+    /// follows asks once more.
     async fn alive(&self) -> bool {
         let Some(view) = self.leadership.known().view else { return false };
-        let ask = || self.peers.replica(view.leader.id, &Status, HEALTH_TIMEOUT);
-        let asked = match ask().await {
-            Err(error) if !error.certainly_not_done() => ask().await,
-            asked => asked,
-        };
+        let asked = self.peers.replica(view.leader.id, &Status, HEALTH_TIMEOUT).await;
         let Ok(health) = asked else { return false };
         self.leadership.hear(health.view.clone());
         let Standing::Leads { serving } = standing(&view, &health) else { return false };

@@ -151,7 +151,12 @@ fn log_news(before: &Known, now: &Known) {
         && let Some(view) = &now.view
     {
         let in_sync: Vec<u8> = view.in_sync_ids().iter().map(|id| id.0).collect();
-        tracing::info!(epoch = view.epoch.0, leader = view.leader.id.0, ?in_sync, "a leader");
+        tracing::info!(
+            epoch = view.epoch.0,
+            leader = view.leader.id.0,
+            ?in_sync,
+            "the leader is known"
+        );
     }
     match &now.trouble {
         Some(trouble) if before.trouble != now.trouble => tracing::warn!("{trouble}"),

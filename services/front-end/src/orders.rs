@@ -12,7 +12,7 @@ use toystore_domain::{OrderNumber, Purchase, Refusal};
 use toystore_replication::messages::{OrderRefusal, OrderReply, PlaceOrder};
 use toystore_replication::{Attempt, View};
 
-use crate::relay::{Missed, Pauses, Relay, Route, left, millis};
+use crate::relay::{Missed, Pauses, Relay, Route, left, millis, route};
 
 /// The leader gives up so much earlier than the front end, so that it can still say so.
 const ANSWER_MARGIN: Duration = Duration::from_millis(250);
@@ -40,8 +40,7 @@ fn judge(answer: Result<OrderReply, Missed>, open: bool) -> Verdict {
         Ok(OrderReply::Placed(number)) => return Verdict::Placed(number),
         Ok(OrderReply::Refused(refusal)) => refusal,
         Ok(OrderReply::Unknown) | Err(Missed::Unknown) => return again(true),
-        Err(Missed::NotDone) => return again(open),
-        Err(Missed::Overloaded) => OrderRefusal::Busy,
+        Err(Missed::NotDone | Missed::Overloaded) => return again(open),
     };
     match refusal {
         OrderRefusal::OutOfStock => Verdict::Refused(Refusal::OutOfStock),
@@ -72,6 +71,7 @@ pub async fn place(
     deadline: Instant,
 ) -> Result<OrderNumber, Refusal> {
     let attempt = Attempt(getrandom::u64().map_err(|_| no_randomness())?);
+    relay.budget().earn();
     let mut open = false;
     let mut pauses = Pauses::until(deadline);
     for tries in 0.. {
@@ -80,11 +80,15 @@ pub async fn place(
         if patience < LEAST_PATIENCE {
             break;
         }
-        match relay.route(tries) {
+        match route(&known, tries) {
             None => relay.leadership().doubt(),
             Some(route) => {
                 let copy = copy(route, attempt, open, &purchase, patience);
-                match judge(relay.ask(route, copy, left(deadline)).await, open) {
+                let answer = relay.ask(route, copy, left(deadline)).await;
+                if answer == Err(Missed::Overloaded) && !open && !relay.budget().spend() {
+                    return Err(Refusal::Busy);
+                }
+                match judge(answer, open) {
                     Verdict::Placed(number) => return Ok(number),
                     Verdict::Refused(refusal) => return Err(refusal),
                     Verdict::Again { open: now_open, view } => {
@@ -161,7 +165,6 @@ mod tests {
             refused(OrderRefusal::Busy),
             refused(OrderRefusal::TooFewInSync),
             refused(OrderRefusal::Expired),
-            Err(Missed::Overloaded),
         ] {
             let Verdict::Refused(refusal) = judge(answer.clone(), false) else { panic!() };
             assert_eq!(refusal.status(), 503, "{answer:?}");
@@ -175,6 +178,7 @@ mod tests {
             (Ok(OrderReply::Unknown), true),
             (Err(Missed::Unknown), true),
             (Err(Missed::NotDone), false),
+            (Err(Missed::Overloaded), false),
             (refused(OrderRefusal::NotLeader(None)), false),
         ] {
             let again = |open| Verdict::Again { open, view: None };

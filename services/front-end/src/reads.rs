@@ -1,6 +1,7 @@
 //! Reading orders. A committed order never changes, so any in-sync replica may say what it is;
 //! that an order is *not* there counts only from the leader, which proves it.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -12,10 +13,13 @@ use toystore_replication::{ReplicaId, View};
 
 use crate::leader::Known;
 use crate::orders::unavailable;
-use crate::relay::{Pauses, Relay, left, millis};
+use crate::relay::{Pauses, Relay, left, millis, route};
 
 /// The leader gives up so much earlier than the front end, so that it can still say so.
 const ANSWER_MARGIN: Duration = Duration::from_millis(100);
+
+/// A leader that takes longer is not waited for alone: others may know the order as well.
+const PROMPT: Duration = Duration::from_millis(100);
 
 /// Looks an order up before `deadline`.
 ///
@@ -26,16 +30,29 @@ pub async fn read(relay: &Relay, number: OrderNumber, deadline: Instant) -> Resu
     for tries in 0.. {
         let known = relay.leadership().known();
         let (timeout, patience_ms) = patience(deadline);
-        let route = relay.route(tries);
-        if let Some(route) = route {
-            match relay.ask(route, ReadOrder { number, patience_ms }, timeout).await {
+        let mut asked_elsewhere = false;
+        if let Some(route) = route(&known, tries) {
+            let mut asked = pin!(relay.ask(route, ReadOrder { number, patience_ms }, timeout));
+            let answer = match tokio::time::timeout(PROMPT, &mut asked).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    asked_elsewhere = true;
+                    if let Some(order) = found_elsewhere(relay, &known, number, deadline).await {
+                        return Ok(order);
+                    }
+                    asked.await
+                }
+            };
+            match answer {
                 Ok(ReadReply::Found(order)) => return Ok(order),
                 Ok(ReadReply::NotFound) => return Err(Refusal::OrderNotFound),
                 Ok(ReadReply::NotLeader(view)) => doubt(relay, view),
                 Ok(ReadReply::Unavailable) | Err(_) => {}
             }
         }
-        if let Some(order) = found_elsewhere(relay, &known, number, deadline).await {
+        if !asked_elsewhere
+            && let Some(order) = found_elsewhere(relay, &known, number, deadline).await
+        {
             return Ok(order);
         }
         if !pauses.pause(relay, &known).await {
@@ -83,7 +100,7 @@ pub async fn list(
     for tries in 0.. {
         let known = relay.leadership().known();
         let (timeout, patience_ms) = patience(deadline);
-        if let Some(route) = relay.route(tries) {
+        if let Some(route) = route(&known, tries) {
             match relay.ask(route, ListOrders { after, limit, patience_ms }, timeout).await {
                 Ok(ListReply::Page(orders)) => return Ok(orders),
                 Ok(ListReply::NotLeader(view)) => doubt(relay, view),

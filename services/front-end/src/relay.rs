@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use toystore_host::retry::Backoff;
+use toystore_host::retry::{Backoff, RetryBudget};
 use toystore_host::{Call, CallError};
 use toystore_replication::messages::{Forward, Forwarded, ListOrders, PlaceOrder, ReadOrder};
 use toystore_replication::{Epoch, ReplicaId};
@@ -69,13 +69,14 @@ pub enum Missed {
 pub struct Relay {
     leadership: Arc<Leadership>,
     peers: Peers,
+    budget: RetryBudget,
 }
 
 impl Relay {
     /// Goes where `leadership` says.
     #[must_use]
     pub fn new(leadership: Arc<Leadership>, peers: Peers) -> Self {
-        Self { leadership, peers }
+        Self { leadership, peers, budget: RetryBudget::new() }
     }
 
     /// What is known about who leads.
@@ -90,10 +91,10 @@ impl Relay {
         &self.peers
     }
 
-    /// The way to the leader now, if there is one. Different tries take different detours.
+    /// What retries of orders at an overloaded leader are paid from.
     #[must_use]
-    pub fn route(&self, tries: usize) -> Option<Route> {
-        route(&self.leadership.known(), tries)
+    pub fn budget(&self) -> &RetryBudget {
+        &self.budget
     }
 
     /// Asks the leader of the route's epoch. When another leads, or a silent leader is to be
@@ -181,7 +182,9 @@ impl Pauses {
     }
 }
 
-fn route(known: &Known, tries: usize) -> Option<Route> {
+/// The way to the leader, if there is one. Different tries take different detours.
+#[must_use]
+pub fn route(known: &Known, tries: usize) -> Option<Route> {
     let view = known.view.as_ref()?;
     let direct = Route { epoch: view.epoch, leader: view.leader.id, via: None };
     match known.reach {

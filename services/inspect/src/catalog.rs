@@ -93,13 +93,20 @@ impl Catalog {
     }
 }
 
+impl Rows {
+    /// A product's books.
+    #[must_use]
+    pub fn books(&self, name: &ProductName) -> Option<&Books> {
+        let at = self.products.binary_search_by(|(known, _)| known.cmp(name)).ok()?;
+        self.products.get(at).map(|(_, books)| books)
+    }
+}
+
 fn salvaged(salvage: &Salvage, lost: &mut Vec<String>) -> Rows {
     Rows {
         cluster: meta(salvage, CLUSTER, lost),
         view: meta(salvage, VIEW, lost),
-        products: each(salvage, Tree::Products, lost, |key, row| {
-            Ok((name_of(key)?, decode(row)?))
-        }),
+        products: each(salvage, Tree::Products, lost, |key, row| Ok((name_of(key)?, decode(row)?))),
         reservations: each(salvage, Tree::Reservations, lost, |key, row| {
             let reservation: Reservation = decode(row)?;
             let fits = reservation.purchase.key.as_str().as_bytes() == key;

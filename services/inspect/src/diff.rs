@@ -16,11 +16,7 @@ use crate::{Exit, Failure};
 ///
 /// # Errors
 /// One cannot be read, they are not of a kind, or nothing can be printed.
-pub fn diff(
-    options: &Several,
-    loader: &mut Loader,
-    out: &mut dyn Write,
-) -> Result<Exit, Failure> {
+pub fn diff(options: &Several, loader: &mut Loader, out: &mut dyn Write) -> Result<Exit, Failure> {
     let sources = loader.load_all(&options.sources).into_iter().collect::<Result<Vec<_>, _>>()?;
     if sources.len() < 2 {
         return Err(Failure::Alone);
@@ -36,8 +32,7 @@ pub fn diff(
     if !logs.is_empty() && !catalogs.is_empty() {
         return Err(Failure::Mixed);
     }
-    let damaged: Vec<_> =
-        sources.iter().filter_map(|s| Some((s.name(), s.damage()?))).collect();
+    let damaged: Vec<_> = sources.iter().filter_map(|s| Some((s.name(), s.damage()?))).collect();
     let (same, document) = if catalogs.is_empty() {
         diff_logs(&logs, &damaged, options.json, out)?
     } else {
@@ -96,11 +91,7 @@ fn diff_logs(
 }
 
 /// A line a number, a column a log; a mark where they differ.
-fn side_by_side(
-    logs: &[&Orders],
-    difference: &Difference,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn side_by_side(logs: &[&Orders], difference: &Difference, out: &mut dyn Write) -> io::Result<()> {
     let mut lines: Vec<Vec<String>> = vec![logs.iter().map(|log| log.name.clone()).collect()];
     let mut margins = vec![" ".repeat(10)];
     for entry in &difference.before {
@@ -134,12 +125,7 @@ fn cell(entry: Option<&Entry>) -> String {
     format!("{quantity} {}, key {}, epoch {epoch}, hash {hash}", purchase.product, purchase.key)
 }
 
-fn document(
-    logs: &[&Orders],
-    damaged: &Damaged<'_>,
-    comparison: &Comparison,
-    same: bool,
-) -> Value {
+fn document(logs: &[&Orders], damaged: &Damaged<'_>, comparison: &Comparison, same: bool) -> Value {
     let Comparison { equal_to, ends, difference } = comparison;
     let sources = logs.iter().zip(ends).map(|(orders, end)| {
         let last = end.as_ref().map(|end| end.last.number);
@@ -245,9 +231,8 @@ fn parting(a: &Catalog, b: &Catalog) -> Option<Parting> {
     }
     // A running catalog does not tell its ledger.
     if let (Some(x), Some(y)) = (&a.restocks, &b.restocks)
-        && let Some((_, x, y)) = first_difference(x, y, |row| {
-            format!("{}\0{:020}", row.product, row.version.0)
-        })
+        && let Some((_, x, y)) =
+            first_difference(x, y, |row| format!("{}\0{:020}", row.product, row.version.0))
     {
         return Some(both("the ledger of restocks", &x, &y));
     }

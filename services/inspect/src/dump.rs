@@ -47,11 +47,7 @@ const VIEW: &[Column] =
 ///
 /// # Errors
 /// A source cannot be read, or nothing be printed.
-pub fn dump(
-    options: &Dump,
-    loader: &mut Loader,
-    out: &mut dyn Write,
-) -> Result<Exit, Failure> {
+pub fn dump(options: &Dump, loader: &mut Loader, out: &mut dyn Write) -> Result<Exit, Failure> {
     let sources = loader.load_all(&options.sources).into_iter().collect::<Result<Vec<_>, _>>()?;
     let several = sources.len() > 1;
     let mut exit = Exit::Fine;

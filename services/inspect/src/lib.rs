@@ -62,8 +62,10 @@ pub enum Failure {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     /// The sources are not of a kind.
-    #[error("an order replica and the catalog have nothing to compare; `verify` checks one \
-             against the other")]
+    #[error(
+        "an order replica and the catalog have nothing to compare; `verify` checks one \
+             against the other"
+    )]
     Mixed,
     /// One source has nothing to differ from.
     #[error("name at least two sources to compare")]

@@ -141,7 +141,9 @@ mod tests {
         ] {
             let (token, command) = Options::from_iter_safe(args).unwrap().split();
             assert_eq!(token, PathBuf::from("t"));
-            assert!(matches!(command, Command::Verify(Several { sources, .. }) if sources.len() == 2));
+            assert!(
+                matches!(command, Command::Verify(Several { sources, .. }) if sources.len() == 2)
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use std::vec::IntoIter;
 
 use toystore_domain::OrderNumber;
 use toystore_replication::choice::Health;
-use toystore_replication::{Entry, Position, ReplicaId, StoreId, Stored};
+use toystore_replication::{Entry, Position, ReplicaId, StoreId};
 use toystore_storage::mark::Mark;
 use toystore_storage::salvage::{Salvage, Tree};
 use toystore_storage::schema::{
@@ -13,7 +13,7 @@ use toystore_storage::schema::{
 use toystore_storage::{OrderStore, StorageError};
 
 use crate::service::Link;
-use crate::source::{Stop, Unreadable};
+use crate::source::Stop;
 
 /// Orders read at once from a folder.
 const PAGE: usize = 1000;

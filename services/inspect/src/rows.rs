@@ -106,10 +106,7 @@ mod tests {
 
     #[test]
     fn csv_is_quoted_and_json_leaves_nothing_empty() {
-        assert_eq!(
-            printed(Format::Csv, None),
-            "name,left,note\nTux,7,\n\"a,\"\"b\"\"\",100,x\n"
-        );
+        assert_eq!(printed(Format::Csv, None), "name,left,note\nTux,7,\n\"a,\"\"b\"\"\",100,x\n");
         let lines = printed(Format::JsonLines, Some("order-1"));
         let first = r#"{"left":7,"name":"Tux","source":"order-1"}"#;
         assert_eq!(lines.lines().next(), Some(first));

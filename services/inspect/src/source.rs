@@ -58,8 +58,10 @@ pub enum Unreadable {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// A process has the folder open; a copy of it could be torn.
-    #[error("{0} is in use by a running process; name that process by its address \
-             (http://host:port), or stop it first")]
+    #[error(
+        "{0} is in use by a running process; name that process by its address \
+             (http://host:port), or stop it first"
+    )]
     InUse(PathBuf),
     /// The folder changed while it was copied.
     #[error("a process used {0} while it was copied; try again")]

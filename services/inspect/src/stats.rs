@@ -17,11 +17,7 @@ use crate::{Exit, Failure};
 ///
 /// # Errors
 /// One cannot be read, or nothing can be printed.
-pub fn stats(
-    options: &Several,
-    loader: &mut Loader,
-    out: &mut dyn Write,
-) -> Result<Exit, Failure> {
+pub fn stats(options: &Several, loader: &mut Loader, out: &mut dyn Write) -> Result<Exit, Failure> {
     let sources = loader.load_all(&options.sources).into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut exit = Exit::Fine;
     let mut documents = Vec::new();
@@ -164,10 +160,35 @@ fn without_nulls(facts: Value) -> Map<String, Value> {
 
 /// In the order in which people want to read them.
 const READING_ORDER: [&str; 29] = [
-    "damage", "kind", "replica", "role", "store", "cluster", "incarnation", "orders", "first",
-    "last", "hash", "commit", "synced", "promise", "mark", "epochs", "products", "sold_out",
-    "stock", "initial", "restocked", "adjusted", "sold", "reserved", "reservations", "restocks",
-    "view", "bytes", "source",
+    "damage",
+    "kind",
+    "replica",
+    "role",
+    "store",
+    "cluster",
+    "incarnation",
+    "orders",
+    "first",
+    "last",
+    "hash",
+    "commit",
+    "synced",
+    "promise",
+    "mark",
+    "epochs",
+    "products",
+    "sold_out",
+    "stock",
+    "initial",
+    "restocked",
+    "adjusted",
+    "sold",
+    "reserved",
+    "reservations",
+    "restocks",
+    "view",
+    "bytes",
+    "source",
 ];
 
 fn print(facts: &Map<String, Value>, out: &mut dyn Write) -> io::Result<()> {
@@ -183,7 +204,8 @@ fn print(facts: &Map<String, Value>, out: &mut dyn Write) -> io::Result<()> {
             }
             Some(Value::String(text)) => writeln!(out, "  {key:<12}  {text}")?,
             Some(Value::Object(parts)) => {
-                let parts: Vec<_> = parts.iter().map(|(key, part)| format!("{key} {part}")).collect();
+                let parts: Vec<_> =
+                    parts.iter().map(|(key, part)| format!("{key} {part}")).collect();
                 writeln!(out, "  {key:<12}  {}", parts.join(", "))?;
             }
             Some(number) => writeln!(out, "  {key:<12}  {number}")?,

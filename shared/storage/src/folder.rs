@@ -183,10 +183,12 @@ impl Folder {
     /// # Errors
     /// [`StorageError::Damaged`] when it does not.
     pub fn tree(&self, name: &str) -> Result<sled::Tree, StorageError> {
-        if !self.db.tree_names().iter().any(|known| known == name.as_bytes()) {
-            return Err(StorageError::damaged(&self.path, format!("tree {name} is missing")));
-        }
-        self.db.open_tree(name).map_err(|error| sled_error(&self.path, &error))
+        guarded(&self.path, || {
+            if !self.db.tree_names().iter().any(|known| known == name.as_bytes()) {
+                return Err(StorageError::damaged(&self.path, format!("tree {name} is missing")));
+            }
+            self.db.open_tree(name).map_err(|error| sled_error(&self.path, &error))
+        })
     }
 
     /// Bytes on disk.

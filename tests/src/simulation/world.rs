@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toystore_authority::memory::MemoryDatabase;
 use toystore_authority::messages::Proposed;
 use toystore_authority::{Command, Database, Outcome, Transaction, execute, products};
-use toystore_domain::{Cents, OrderKey, OrderNumber, ProductName, Purchase, Quantity};
+use toystore_domain::{Cents, OrderKey, ProductName, Purchase, Quantity};
 use toystore_replication::choice::{Choice, Health, RoleName, choose};
 use toystore_replication::effects::{Call, Reply};
 use toystore_replication::messages::{

@@ -23,11 +23,8 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
-        let of = |line: &'_ str| {
-            let (key, value) = line.split_once(": ")?;
-            key.eq_ignore_ascii_case(name).then(|| line.len() - value.len())
-        };
-        self.head.lines().find_map(|line| of(line).map(|at| &line[at..]))
+        let mut headers = self.head.lines().filter_map(|line| line.split_once(": "));
+        headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     pub fn json(&self) -> Value {

@@ -1,24 +1,24 @@
 //! A stand-in for an order replica: all of them share one book, so replication is perfect; what
 //! they answer, and whether, is up to the test.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, pending};
 
-use toystore_domain::{Order, OrderNumber, Purchase, Refusal};
+use toystore_domain::{Order, OrderNumber, Purchase};
+use toystore_host::Call;
 use toystore_host::calls::route;
 use toystore_host::reject::recover;
-use toystore_host::{Call, CallError, Caller};
+use toystore_host::reply::Response;
 use toystore_replication::choice::{Health, RoleName};
 use toystore_replication::messages::{
     Forward, Forwarded, ListOrders, ListReply, OrderRefusal, OrderReply, PlaceOrder, ReadOrder,
     ReadReply, Status, ViewNotice,
 };
-use toystore_replication::{
-    Epoch, Incarnation, Member, Position, ReplicaId, StoreId, View,
-};
+use toystore_replication::{Epoch, Incarnation, Member, Position, ReplicaId, StoreId, View};
 use warp::Filter;
+use warp::filters::BoxedFilter;
 
-use crate::store::{PATIENCE, Running, Shared, cluster_token};
+use crate::store::{Running, Shared, cluster_token};
 
 /// The orders of the store.
 #[derive(Default)]
@@ -110,26 +110,21 @@ impl State {
     }
 }
 
+/// The orders, and every replica's state: a follower passes on to the leader's.
+#[derive(Default)]
+pub struct World {
+    pub book: Book,
+    states: BTreeMap<ReplicaId, Shared<State>>,
+}
+
 pub struct Replica {
     pub id: ReplicaId,
     pub state: Shared<State>,
     pub server: Running,
 }
 
-/// What a stand-in's handlers share.
-#[derive(Clone)]
-struct Desk {
-    state: Shared<State>,
-    book: Shared<Book>,
-    /// The other replicas' desks go by address, as the front end knows them.
-    peers: Shared<Vec<(ReplicaId, Desk)>>,
-}
-
-// All stand-ins of one test see each other through the book they share.
-static DESKS: std::sync::Mutex<Vec<(usize, ReplicaId, Desk)>> = std::sync::Mutex::new(Vec::new());
-
 impl Replica {
-    pub async fn start(id: ReplicaId, book: Shared<Book>) -> Self {
+    pub async fn start(id: ReplicaId, world: &Shared<World>) -> Self {
         let store = StoreId(u128::from(id.0));
         let state = Shared::new(State {
             member: Member { id, store, incarnation: Incarnation(1) },
@@ -142,7 +137,120 @@ impl Replica {
             cut_off: false,
             forwarded: 0,
         });
-        let _ = (&book, PATIENCE);
-        todo!()
+        world.lock().states.insert(id, state.clone());
+        let desk = Desk { state: state.clone(), world: world.clone() };
+        let server = Running::start(desk.routes()).await;
+        Self { id, state, server }
+    }
+}
+
+/// What a stand-in's handlers share.
+#[derive(Clone)]
+struct Desk {
+    state: Shared<State>,
+    world: Shared<World>,
+}
+
+impl Desk {
+    fn routes(
+        self,
+    ) -> impl Filter<Extract = (Response,), Error = std::convert::Infallible> + Clone {
+        self.endpoint(|desk, _: Status| async move { desk.state.lock().health() })
+            .or(self.endpoint(|desk, call: ViewNotice| async move {
+                desk.state.lock().notice(call.view)
+            }))
+            .unify()
+            .or(self.endpoint(|desk, call: PlaceOrder| async move { desk.place(call).await }))
+            .unify()
+            .or(self.endpoint(|desk, call: ReadOrder| async move { desk.read(call) }))
+            .unify()
+            .or(self.endpoint(|desk, call: ListOrders| async move { desk.list(call) }))
+            .unify()
+            .or(self.endpoint(|desk, call: Forward| async move { desk.forward(call).await }))
+            .unify()
+            .recover(recover)
+            .unify()
+    }
+
+    fn endpoint<C, Fut>(
+        &self,
+        act: impl Fn(Self, C) -> Fut + Copy + Send + Sync + 'static,
+    ) -> BoxedFilter<(Response,)>
+    where
+        C: Call,
+        Fut: Future<Output = C::Reply> + Send,
+    {
+        let desk = self.clone();
+        route(cluster_token(), move |call| {
+            let desk = desk.clone();
+            async move {
+                let silent = {
+                    let state = desk.state.lock();
+                    state.stopped || state.cut_off
+                };
+                if silent {
+                    pending::<()>().await;
+                }
+                Ok(act(desk, call).await)
+            }
+        })
+    }
+
+    async fn place(&self, copy: PlaceOrder) -> OrderReply {
+        let act = {
+            let mut state = self.state.lock();
+            state.copies.push(copy.clone());
+            let act = state.acts.pop_front().or_else(|| state.always.clone());
+            if act.is_none() && !state.leads_in(copy.epoch) {
+                return OrderReply::Refused(OrderRefusal::NotLeader(state.view.clone()));
+            }
+            act
+        };
+        match act {
+            Some(Act::Answer(reply)) => reply,
+            Some(Act::Hang) => pending().await,
+            Some(Act::PlaceAndHang) => {
+                self.world.lock().book.place(&copy.purchase);
+                pending().await
+            }
+            None => self.world.lock().book.place(&copy.purchase),
+        }
+    }
+
+    fn read(&self, call: ReadOrder) -> ReadReply {
+        let state = self.state.lock();
+        let found = self.world.lock().book.orders().find(|order| order.number == call.number);
+        match found {
+            // A follower knows what is committed, and nothing of what is not there.
+            Some(order) if state.view.is_some() => ReadReply::Found(order),
+            None if state.leads => ReadReply::NotFound,
+            _ => ReadReply::NotLeader(state.view.clone()),
+        }
+    }
+
+    fn list(&self, call: ListOrders) -> ListReply {
+        let state = self.state.lock();
+        if !state.leads {
+            return ListReply::NotLeader(state.view.clone());
+        }
+        let world = self.world.lock();
+        let above = world.book.orders().filter(|order| order.number > call.after);
+        ListReply::Page(above.take(call.limit as usize).collect())
+    }
+
+    async fn forward(&self, call: Forward) -> Forwarded {
+        let leader = {
+            let mut state = self.state.lock();
+            state.forwarded += 1;
+            state.view.as_ref().map(|view| view.leader.id)
+        };
+        let Some(leader) = leader else { return Forwarded::NotSent };
+        let state = self.world.lock().states[&leader].clone();
+        let desk = Self { state, world: self.world.clone() };
+        match call {
+            Forward::Order(copy) => Forwarded::Order(desk.place(copy).await),
+            Forward::Read(call) => Forwarded::Read(desk.read(call)),
+            Forward::List(call) => Forwarded::List(desk.list(call)),
+        }
     }
 }

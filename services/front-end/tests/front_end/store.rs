@@ -16,7 +16,7 @@ use warp::Filter;
 
 use crate::catalog::Catalog;
 use crate::customer::{Answer, Customer};
-use crate::replica::{Book, Replica};
+use crate::replica::{Replica, World};
 
 /// Longer than anything in these tests should take; a test that waits so long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -90,23 +90,22 @@ pub struct Store {
     pub at: Address,
     pub catalog: Catalog,
     pub replicas: Vec<Replica>,
-    pub book: Shared<Book>,
-    _trigger: Trigger,
+    pub world: Shared<World>,
+    config: Config,
+    triggers: Vec<Trigger>,
 }
 
 impl Store {
     /// Starts everything, and waits for nothing.
     pub async fn start(setup: Setup) -> Self {
         let catalog = Catalog::start(setup.lease_ms).await;
-        let book = Shared::new(Book::default());
+        let world = Shared::new(World::default());
         let mut replicas = Vec::new();
         for id in 1..=setup.replicas {
-            replicas.push(Replica::start(ReplicaId(id), book.clone()).await);
+            replicas.push(Replica::start(ReplicaId(id), &world).await);
         }
         let addresses = replicas.iter().map(|replica| (replica.id, replica.server.at.clone()));
         let cluster = ClusterConfig { replicas: addresses.collect() };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let at = listener.local_addr().unwrap().into();
         let config = Config {
             advertise: None,
             catalog: catalog.server.at.clone(),
@@ -116,9 +115,15 @@ impl Store {
             cache: setup.cache.then_some(CacheConfig { capacity: 1000, drift_ms: 0 }),
             heartbeat: Duration::from_millis(20),
         };
-        let (trigger, shutdown) = Shutdown::manual();
-        tokio::spawn(run(config, listener, shutdown));
-        Self { at, catalog, replicas, book, _trigger: trigger }
+        let (at, trigger) = front_end(config.clone()).await;
+        Self { at, catalog, replicas, world, config, triggers: vec![trigger] }
+    }
+
+    /// Another front end of the same store.
+    pub async fn second_front_end(&mut self) -> Customer {
+        let (at, trigger) = front_end(self.config.clone()).await;
+        self.triggers.push(trigger);
+        Customer { at }
     }
 
     /// Starts everything and waits until orders can be placed, and the cache has its lease.
@@ -165,4 +170,12 @@ impl Store {
     pub async fn kill(&mut self, id: u8) {
         self.replicas[usize::from(id) - 1].server.kill().await;
     }
+}
+
+async fn front_end(config: Config) -> (Address, Trigger) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap().into();
+    let (trigger, shutdown) = Shutdown::manual();
+    tokio::spawn(run(config, listener, shutdown));
+    (at, trigger)
 }

@@ -1,0 +1,138 @@
+use futures_util::future::poll_immediate;
+use toystore_domain::{Cents, Version};
+
+use super::*;
+
+const CONFIG: CacheConfig = CacheConfig { capacity: 100, drift_ms: 0 };
+
+fn name() -> ProductName {
+    ProductName::new("Tux").unwrap()
+}
+
+fn answer(version: u64, cacheable: bool) -> LookedUp {
+    let (price, version) = (Cents::new(2599).unwrap(), Version(version));
+    let product = Some(Product { name: name(), price, stock: 100, version });
+    LookedUp { product, cacheable }
+}
+
+fn grant(session: u64) -> Granted {
+    Granted { session: SessionId(session), millis: 60_000 }
+}
+
+fn leased() -> ProductCache {
+    let cache = ProductCache::new(CONFIG);
+    assert_eq!(cache.granted(grant(1), boot_millis()), Renewal::Started);
+    cache
+}
+
+fn invalidate() -> Invalidate {
+    Invalidate { session: SessionId(1), products: vec![(name(), Version(2))] }
+}
+
+async fn fill(cache: &ProductCache) -> Fill<'_> {
+    match cache.look(&name()).await {
+        Looked::Miss(fill) => fill,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn is_hit(cache: &ProductCache) -> bool {
+    matches!(cache.look(&name()).await, Looked::Hit(_))
+}
+
+#[tokio::test]
+async fn what_is_there_and_what_is_not_are_both_kept() {
+    for answer in [answer(1, true), LookedUp { product: None, cacheable: true }] {
+        let cache = leased();
+        fill(&cache).await.complete(&answer);
+        let Looked::Hit(product) = cache.look(&name()).await else { panic!() };
+        assert_eq!((product, cache.entries()), (answer.product, 1));
+        cache.invalidate(&invalidate());
+        assert!(!is_hit(&cache).await);
+    }
+}
+
+#[tokio::test]
+async fn an_invalidation_kills_a_fill_under_way() {
+    let cache = leased();
+    let under_way = fill(&cache).await;
+    cache.invalidate(&invalidate());
+    under_way.complete(&answer(1, true));
+    assert_eq!(cache.entries(), 0);
+    assert!(!is_hit(&cache).await);
+}
+
+#[tokio::test]
+async fn a_killed_fill_does_not_get_in_the_way_of_the_next() {
+    let cache = leased();
+    let old = fill(&cache).await;
+    cache.invalidate(&invalidate());
+    let new = fill(&cache).await;
+    new.complete(&answer(2, true));
+    old.complete(&answer(1, true));
+    let Looked::Hit(Some(product)) = cache.look(&name()).await else { panic!() };
+    assert_eq!(product.version, Version(2));
+}
+
+#[tokio::test]
+async fn a_new_session_kills_fills_under_way_and_begins_empty() {
+    let cache = leased();
+    fill(&cache).await.complete(&answer(1, true));
+    let other = ProductName::new("Uno").unwrap();
+    let Looked::Miss(under_way) = cache.look(&other).await else { panic!() };
+    assert_eq!(cache.granted(grant(2), boot_millis()), Renewal::Started);
+    under_way.complete(&answer(1, true));
+    assert_eq!(cache.entries(), 0);
+    assert!(!is_hit(&cache).await);
+    assert!(!matches!(cache.look(&other).await, Looked::Hit(_)));
+}
+
+#[tokio::test]
+async fn a_value_of_another_session_is_no_answer_wherever_it_comes_from() {
+    let cache = leased();
+    let product = answer(1, true).product;
+    cache.entries.insert(name(), Entry::Kept { session: SessionId(9), product });
+    assert!(matches!(cache.look(&name()).await, Looked::Bypass));
+    assert!(matches!(cache.look(&name()).await, Looked::Miss(_)));
+}
+
+#[tokio::test]
+async fn a_lease_that_has_run_out_answers_nothing() {
+    let cache = leased();
+    fill(&cache).await.complete(&answer(1, true));
+    assert!(is_hit(&cache).await);
+    let cache = ProductCache::new(CONFIG);
+    let _ = cache.granted(Granted { session: SessionId(1), millis: 0 }, boot_millis());
+    let product = answer(1, true).product;
+    cache.entries.insert(name(), Entry::Kept { session: SessionId(1), product });
+    assert!(matches!(cache.look(&name()).await, Looked::Bypass));
+}
+
+#[tokio::test]
+async fn those_who_wait_for_what_is_not_kept_look_for_themselves_all_at_once() {
+    let cache = leased();
+    let under_way = fill(&cache).await;
+    let (name, mut waiting) = (name(), Vec::new());
+    for _ in 0..5 {
+        let mut looking = Box::pin(cache.look(&name));
+        assert!(poll_immediate(&mut looking).await.is_none());
+        waiting.push(looking);
+    }
+    under_way.complete(&answer(1, false));
+    for looking in waiting {
+        assert!(matches!(looking.await, Looked::Bypass));
+    }
+    assert_eq!(cache.entries(), 0);
+}
+
+#[tokio::test]
+async fn a_look_up_that_is_given_up_passes_its_place_on() {
+    let cache = leased();
+    let (under_way, name) = (fill(&cache).await, name());
+    let mut looking = Box::pin(cache.look(&name));
+    assert!(poll_immediate(&mut looking).await.is_none());
+    drop(under_way);
+    let Looked::Miss(next) = looking.await else { panic!() };
+    next.complete(&answer(1, true));
+    assert!(is_hit(&cache).await);
+}
