@@ -41,7 +41,7 @@ deadline=$((SECONDS + 10))
 for group in front-end order catalog; do
     mapfile -t members < <(printf '%s\n' "${up[@]}" | grep "^$group" || true)
     mapfile -t pids < <(for name in "${members[@]}"; do pid_of "$name" || true; done)
-    # All at once, so that none is taken for lost by the others; the paused ones must go on first.
+    # All at once, so that none takes another for lost; a paused one heeds it when it goes on.
     kill -TERM "${pids[@]}" 2>/dev/null || true
     kill -CONT "${pids[@]}" 2>/dev/null || true
     gone $((SECONDS + 3)) "${members[@]}"

@@ -16,7 +16,13 @@ fn orders_are_refused_while_too_few_replicas_are_in_sync() {
         (store.buy(1, "b", "Tux").ok()?.0 == 200).then_some(())
     });
     store.kill(&order(2));
-    wait_for("a refusal", || (store.buy(1, "c", "Tux").ok()?.0 == 503).then_some(()));
+    let mut tries = 0;
+    wait_for("a refusal", || {
+        tries += 1;
+        let (status, body) = store.buy(1, &format!("c-{tries}"), "Tux").ok()?;
+        assert_ne!(status, 200, "acknowledged on one replica: {body}");
+        (status == 503).then_some(())
+    });
     store.run(&order(2));
     wait_for("an order on two replicas", || {
         (store.buy(1, "d", "Tux").ok()?.0 == 200).then_some(())

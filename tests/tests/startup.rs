@@ -92,9 +92,9 @@ fn a_foreign_folder_is_refused() {
 #[test]
 fn a_second_process_on_one_database_is_refused() {
     let store = Store::start(Plan::default());
-    let mut command = store.command("order-1");
-    command.args(["--listen", "127.0.0.1:0"]);
-    let said = refusal(command);
+    let data = store.data("order-1").parent().unwrap().to_owned();
+    let other = Store::prepare(Plan { data: Some(data), ..Plan::default() });
+    let said = refusal(other.command("order-1"));
     assert!(said.contains("in use"), "{said}");
 }
 

@@ -98,7 +98,7 @@ impl ProductCache {
         }
         match self.entries.get_value_or_guard_async(name).await {
             Ok(Entry::Kept { session, product }) => match self.valid_session() {
-                Some(_) if session == session => Looked::Hit(product),
+                Some(valid) if valid == session => Looked::Hit(product),
                 Some(_) => {
                     // It came in between two sessions, and would stay in the way.
                     self.entries.remove(name);
@@ -121,7 +121,7 @@ impl ProductCache {
     /// over, which can only take away too much.
     pub fn invalidate(&self, invalidate: &Invalidate) {
         for (name, _) in &invalidate.products {
-            self.entries.remove(name);
+            self.entries.remove_if(name, |_| true);
             self.counts.invalidations.inc();
         }
     }

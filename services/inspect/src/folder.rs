@@ -87,7 +87,7 @@ fn open<T>(
 ) -> Result<(Opened<T>, PathBuf), Unreadable> {
     let first = copy(path, scratch())?;
     match as_service(&first) {
-        Ok(store) => return Ok((Opened::Sound(store), first)),
+        Ok(store) => Ok((Opened::Sound(store), first)),
         Err(StorageError::Damaged { what, .. }) => {
             let second = copy(path, scratch())?;
             // Only the disk space is at stake, and the scratch folder goes in the end.

@@ -47,8 +47,7 @@ impl<S: Stored> Replica<S> {
     /// Answers what is known, joins what is under way, queues what is new.
     pub(crate) fn admit(&mut self, ticket: Ticket, place: PlaceOrder) -> Result<(), Fatal> {
         let PlaceOrder { attempt, repeat, purchase, .. } = place;
-        let (min_in_sync, queue) = (self.settings.min_in_sync, self.settings.queue);
-        let in_sync = self.view.as_ref().map_or(0, |view| view.in_sync.len());
+        let (too_few, queue) = (self.too_few_in_sync(), self.settings.queue);
         let known = self.log.number_of(&purchase.key)?;
         let known = known.map(|number| self.log.get(number)).transpose()?.flatten();
         let commit = self.commit;
@@ -75,7 +74,7 @@ impl<S: Stored> Replica<S> {
             } else {
                 self.refuse_waiter(&waiter, OrderRefusal::KeyReused);
             }
-        } else if in_sync < min_in_sync {
+        } else if too_few {
             self.refuse_waiter(&waiter, OrderRefusal::TooFewInSync);
         } else if leader.queue.len() >= queue {
             self.refuse_waiter(&waiter, OrderRefusal::Busy);

@@ -149,12 +149,20 @@ impl<S: Stored> Replica<S> {
         }
     }
 
+    /// Whether fewer replicas are in sync than the operator demands. Then no order is admitted, and
+    /// none that was admitted before commits (KIP-966: the high watermark stays).
+    pub(crate) fn too_few_in_sync(&self) -> bool {
+        let in_sync = self.view.as_ref().map_or(0, |view| view.in_sync.len());
+        in_sync < self.settings.min_in_sync
+    }
+
     /// Raises the commit number as far as everyone who must hold an order holds it.
     pub(crate) fn advance(&mut self) -> Result<(), Fatal> {
         self.agree();
         let (durable, commit, alone) = (self.durable, self.commit, self.alone());
+        let too_few = self.too_few_in_sync();
         let Some(leader) = self.leader() else { return Ok(()) };
-        if leader.stage != Stage::Serving {
+        if leader.stage != Stage::Serving || too_few {
             return Ok(());
         }
         let followers = leader.peers.values().filter(|peer| peer.required());

@@ -1,0 +1,174 @@
+//! Damaged folders: what is wrong is said, as far as it can be.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::fs;
+
+use common::{Ran, Shop, inspect_folders, log, tamper};
+use toystore_storage::folder;
+
+fn says(ran: &Ran, wanted: &[&str]) {
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("DAMAGED"), "{}", ran.out);
+    for text in wanted {
+        assert!(ran.out.contains(text), "{text}: {}", ran.out);
+    }
+}
+
+/// Where records are in sled's file, found by the key that each of them holds.
+fn records_in(bytes: &[u8]) -> Vec<usize> {
+    let keys = bytes.windows(4).enumerate().filter(|(_, text)| text == b"key-");
+    keys.map(|(at, _)| at).collect()
+}
+
+#[test]
+fn flipped_bytes_are_seen_or_harmless() {
+    let shop = Shop::new();
+    let log = log(400);
+    let sound = shop.replica("order-1", 1, &log);
+    let bytes = fs::read(sound.join("sled/db")).unwrap();
+    let records = records_in(&bytes);
+    let mut seen = 0;
+    for step in 0..16 {
+        let copy = shop.path(&format!("copy-{step}"));
+        folder::copy(&sound, &copy).unwrap();
+        let mut bytes = bytes.clone();
+        bytes[records[records.len() * step / 16] + 1] ^= 0x55;
+        fs::write(copy.join("sled/db"), bytes).unwrap();
+        let verified = inspect_folders("verify", &[&copy], &[]);
+        let compared = inspect_folders("diff", &[&sound, &copy], &[]);
+        match verified.code {
+            0 => assert_eq!(compared.code, 0, "{}", compared.out),
+            _ => {
+                says(&verified, &["order-1"]);
+                assert_eq!(compared.code, 1, "{}{}", compared.out, compared.err);
+                assert_eq!(inspect_folders("dump", &[&copy], &[]).code, 1);
+                assert_eq!(inspect_folders("stats", &[&copy], &[]).code, 1);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 0, "no flipped byte met a record that counts");
+}
+
+#[test]
+fn a_damaged_record_is_named_and_the_rest_is_gone_through() {
+    let shop = Shop::new();
+    let path = shop.replica("order-1", 1, &log(100));
+    tamper(&path, "orders", |orders| {
+        let mut record = orders.get(57_u64.to_be_bytes()).unwrap().unwrap().to_vec();
+        record[12] ^= 1;
+        orders.insert(57_u64.to_be_bytes(), record).unwrap();
+        orders.remove(80_u64.to_be_bytes()).unwrap();
+    });
+    let ran = inspect_folders("verify", &[&path], &[]);
+    says(&ran, &["order 57: checksum mismatch", "order 80 is missing", "is for order 80, which"]);
+    let dump = inspect_folders("dump", &[&path], &["--format", "jsonl"]);
+    assert_eq!((dump.code, dump.out.lines().count()), (1, 56));
+    assert!(dump.err.contains("order 57: checksum mismatch"), "{}", dump.err);
+    let rest = inspect_folders("dump", &[&path], &["--format", "jsonl", "--from", "59"]);
+    assert_eq!((rest.code, rest.out.lines().count()), (1, 21));
+}
+
+#[test]
+fn a_record_that_is_another_orders_is_seen() {
+    let shop = Shop::new();
+    let path = shop.replica("order-1", 1, &log(20));
+    tamper(&path, "orders", |orders| {
+        let record = orders.get(5_u64.to_be_bytes()).unwrap().unwrap();
+        orders.insert(6_u64.to_be_bytes(), record).unwrap();
+    });
+    let ran = inspect_folders("verify", &[&path], &[]);
+    says(&ran, &["order 6: its record is that of order 5"]);
+}
+
+#[test]
+fn a_key_index_that_differs_is_gone_through() {
+    let shop = Shop::new();
+    let path = shop.replica("order-1", 1, &log(20));
+    tamper(&path, "keys", |keys| {
+        keys.remove("key-7").unwrap();
+        keys.insert("key-8", &9_u64.to_be_bytes()).unwrap();
+        keys.insert("key-9", b"x").unwrap();
+    });
+    says(
+        &inspect_folders("verify", &[&path], &[]),
+        &[
+            "order 7 is not found by its key key-7",
+            "key key-8 is for order 9, which has key key-9",
+            "the row of key key-9 is no order number",
+            "20 orders without a gap",
+        ],
+    );
+}
+
+#[test]
+fn a_rolled_back_folder_is_seen() {
+    let shop = Shop::new();
+    let path = shop.replica("order-1", 1, &log(20));
+    let earlier = shop.replica("earlier", 1, &log(20)[..12]);
+    fs::remove_dir_all(path.join("sled")).unwrap();
+    folder::copy(&earlier.join("sled"), &path.join("sled")).unwrap();
+    says(
+        &inspect_folders("verify", &[&path], &[]),
+        &["orders 13 to 20 are gone, and had been synced", "12 orders without a gap"],
+    );
+}
+
+#[test]
+fn a_truncated_or_missing_file_is_damage() {
+    let shop = Shop::new();
+    let log = log(400);
+    for (case, harm) in ["cut", "empty", "gone", "format", "mark"].iter().enumerate() {
+        let path = shop.replica(&format!("case-{case}"), 1, &log);
+        let db = path.join("sled/db");
+        let bytes = fs::read(&db).unwrap();
+        match *harm {
+            "cut" => fs::write(&db, &bytes[..records_in(&bytes)[200]]).unwrap(),
+            "empty" => fs::write(&db, b"").unwrap(),
+            "gone" => fs::remove_file(&db).unwrap(),
+            "format" => fs::write(path.join("FORMAT"), "toystore 1 order-1 0 0\n").unwrap(),
+            _ => fs::write(path.join("MARK"), [0; 256]).unwrap(),
+        }
+        for command in ["verify", "dump", "stats"] {
+            let ran = inspect_folders(command, &[&path], &[]);
+            assert_eq!(ran.code, 1, "{harm}, {command}: {}{}", ran.out, ran.err);
+        }
+    }
+}
+
+#[test]
+fn damage_of_the_catalog_is_gone_through() {
+    let shop = Shop::new();
+    let log = log(60);
+    let replica = shop.replica("order-1", 1, &log);
+    let path = shop.catalog("catalog", &[&replica], &log, 2);
+    tamper(&path, "reservations", |rows| {
+        rows.remove("key-60").unwrap();
+    });
+    tamper(&path, "products", |rows| {
+        let mut row = rows.get("Tux").unwrap().unwrap().to_vec();
+        row[10] ^= 1;
+        rows.insert("Tux", row).unwrap();
+    });
+    tamper(&path, "sold_out", |rows| {
+        rows.insert("Whale", b"".as_slice()).unwrap();
+    });
+    let ran = inspect_folders("verify", &[&path, &replica], &[]);
+    says(
+        &ran,
+        &[
+            "products \"Tux\": checksum mismatch",
+            "Elephant: 0 are reserved, the books say",
+            "Whale is listed and has stock",
+        ],
+    );
+    let dump = inspect_folders("dump", &[&path], &["--format", "jsonl"]);
+    assert!(dump.code == 1 && dump.out.contains("Elephant"), "{}", dump.out);
+    let all = inspect_folders("verify", &[&path], &["--json"]);
+    let report: serde_json::Value = serde_json::from_str(&all.out).unwrap();
+    assert_eq!(report["sound"], false);
+    assert_eq!(inspect_folders("stats", &[&path], &[]).code, 1);
+}
