@@ -74,6 +74,8 @@ pub struct Plan {
     pub front_end: Vec<String>,
     /// Where the databases are; a temporary folder if none is given.
     pub data: Option<PathBuf>,
+    /// Where the databases of some processes are instead.
+    pub disks: BTreeMap<String, PathBuf>,
 }
 
 impl Default for Plan {
@@ -86,6 +88,7 @@ impl Default for Plan {
             order: Vec::new(),
             front_end: Vec::new(),
             data: None,
+            disks: BTreeMap::new(),
         }
     }
 }
@@ -181,7 +184,7 @@ impl Store {
     /// The folder of a process's database.
     #[must_use]
     pub fn data(&self, name: &str) -> PathBuf {
-        self.data.join(name)
+        self.plan.disks.get(name).unwrap_or(&self.data).join(name)
     }
 
     /// The file of a token, `cluster.token` or `admin.token`, or `catalog.csv`.

@@ -3,11 +3,13 @@
 //! | file | checks |
 //! |---|---|
 //! | `replica` | an order replica alone |
+//! | `survey` | a damaged one, row by row |
 //! | `authority` | the catalog alone |
 //! | `together` | replicas against each other, and the stock equation across the catalog and a log |
 
 mod authority;
 mod replica;
+mod survey;
 mod together;
 
 use std::io::{self, Write};

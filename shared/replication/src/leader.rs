@@ -308,7 +308,8 @@ impl<S: Stored> Replica<S> {
         // Orders held back for want of replicas are not this leader's fault.
         let held_back = self.too_few_in_sync();
         let Some(leader) = self.leader() else { return Ok(()) };
-        leader.idle_ticks = if leader.has_work() && !held_back { leader.idle_ticks.saturating_add(1) } else { 0 };
+        leader.idle_ticks =
+            if leader.has_work() && !held_back { leader.idle_ticks.saturating_add(1) } else { 0 };
         self.resend_transact();
         self.resend_change();
         self.ask_reservations();

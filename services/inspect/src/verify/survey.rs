@@ -1,0 +1,219 @@
+//! A damaged replica, gone through row by row, to say all that can be said.
+
+use toystore_domain::OrderNumber;
+use toystore_replication::Position;
+use toystore_storage::StorageError;
+use toystore_storage::mark::Mark;
+use toystore_storage::salvage::{Salvage, Tree};
+use toystore_storage::schema::{order_key, read_entry, read_number};
+
+use super::replica::{KEYS, LOG, MARK, STATE, log_is_sound, mark_is_sound, state_is_sound};
+use super::{Report, State};
+use crate::orders::{Orders, read_record, read_state, short};
+
+/// Rows read at once.
+const PAGE: usize = 1000;
+/// Orders tried one by one behind a part that is out of reach.
+const PROBES: usize = 10_000;
+
+/// All that can be said about a damaged folder.
+pub fn survey(orders: &Orders, salvage: &Salvage, report: &mut Report) {
+    let name = &orders.name;
+    let mark = orders.synced;
+    let log = Walk::over(salvage, mark);
+    report.judge(name, LOG, &log.wrong, log_is_sound(&log.last));
+    if log.whole {
+        let (wrong, rows) = survey_keys(salvage);
+        report.judge(name, KEYS, &wrong, format!("{rows} keys, each its order's"));
+    } else {
+        report.add(State::Unread, name, KEYS, "not every order can be read");
+    }
+    let mut wrong = Vec::new();
+    let state = read_state(salvage);
+    match &state {
+        Ok(state) if log.whole && state.commit > log.last.number => {
+            let (commit, last) = (state.commit, log.last.number);
+            wrong.push(format!("it committed order {commit} and ends at {last}"));
+        }
+        Ok(_) => {}
+        Err(what) => wrong.push(what.clone()),
+    }
+    let right = state.as_ref().map(state_is_sound).unwrap_or_default();
+    report.judge(name, STATE, &wrong, right);
+    let mut wrong = Vec::new();
+    match (&mark, &state) {
+        (None, _) => wrong.push("its MARK file does not read as one".to_owned()),
+        (Some(mark), Ok(state)) if state.promise < mark.promise => {
+            let (marked, now) = (mark.promise, state.promise);
+            wrong.push(format!("rolled back: it promised epoch {marked}, and now epoch {now}"));
+        }
+        _ => {}
+    }
+    wrong.extend(log.rolled_back);
+    report.judge(name, MARK, &wrong, mark_is_sound(mark.as_ref()));
+}
+
+/// A walk over a damaged log.
+struct Walk<'a> {
+    salvage: &'a Salvage,
+    mark: Option<Mark>,
+    wrong: Vec<String>,
+    /// How the log contradicts the synced mark.
+    rolled_back: Option<String>,
+    /// The order that the next one has to follow; none after damage.
+    before: Option<Position>,
+    /// The last number met.
+    number: OrderNumber,
+    /// The last order that makes sense.
+    last: Position,
+    /// No part of the tree was out of reach.
+    whole: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn over(salvage: &'a Salvage, mark: Option<Mark>) -> Self {
+        let (number, last, before) = (OrderNumber::ZERO, Position::ORIGIN, Some(Position::ORIGIN));
+        let (wrong, rolled_back, whole) = (Vec::new(), None, true);
+        let mut walk = Self { salvage, mark, wrong, rolled_back, before, number, last, whole };
+        let mut after = None;
+        loop {
+            let (rows, stopped) = salvage.rows(Tree::Orders, after.as_deref(), PAGE);
+            let full = rows.len() == PAGE;
+            for (key, record) in rows {
+                walk.step(&key, &record);
+                after = Some(key);
+            }
+            match stopped {
+                None if full => {}
+                None => break,
+                Some(error) => match walk.skip(&error) {
+                    Some(readable) => after = Some(order_key(readable.previous()).to_vec()),
+                    None => break,
+                },
+            }
+        }
+        walk.compare_end();
+        walk
+    }
+
+    fn step(&mut self, key: &[u8], record: &[u8]) {
+        if let Some(found) = read_number(key) {
+            if found > self.number.next() {
+                self.wrong.push(span(self.number.next(), found.previous(), "missing"));
+                self.before = None;
+            }
+            self.number = found;
+        }
+        let entry = match read_record(key, record) {
+            Ok(entry) => entry,
+            Err(what) => {
+                self.wrong.push(what);
+                self.before = None;
+                return;
+            }
+        };
+        let number = entry.number;
+        if self.before.is_some_and(|before| !entry.follows(&before)) {
+            let what = "does not follow the one before it: its hash does not fit";
+            self.wrong.push(format!("order {number} {what}"));
+        }
+        if self.mark.is_some_and(|mark| mark.number == number && mark.chain != entry.chain) {
+            self.rolled_back = Some(format!("order {number} is not the one that was synced"));
+        }
+        self.last = entry.position();
+        self.before = Some(self.last);
+    }
+
+    /// Looks for the next order that can be read where sled gives up on a part of its tree; there
+    /// were orders up to the synced mark.
+    fn skip(&mut self, error: &StorageError) -> Option<OrderNumber> {
+        self.whole = false;
+        let first = self.number.next();
+        let end = self.mark.map_or(OrderNumber::ZERO, |mark| mark.number);
+        let tried = (first.0..=end.0).take(PROBES).map(OrderNumber);
+        let readable = tried.into_iter().find(|number| {
+            matches!(self.salvage.row(Tree::Orders, &order_key(*number)), Ok(Some(_)))
+        });
+        self.wrong.push(match readable {
+            Some(next) => span(first, next.previous(), "out of reach") + ": " + &short(error),
+            None => format!("nothing can be read after order {}: {}", self.number, short(error)),
+        });
+        self.before = None;
+        // What lies between is told now, and not once more as missing.
+        self.number = readable?.previous();
+        readable
+    }
+
+    fn compare_end(&mut self) {
+        if let Some(mark) = self.mark.filter(|mark| mark.number > self.number) {
+            let gone = if self.whole { "gone" } else { "out of reach" };
+            let orders = span(self.number.next(), mark.number, gone);
+            self.rolled_back = Some(format!("{orders}, and had been synced"));
+        }
+    }
+}
+
+fn span(first: OrderNumber, last: OrderNumber, how: &str) -> String {
+    if first >= last {
+        format!("order {first} is {how}")
+    } else {
+        format!("orders {first} to {last} are {how}")
+    }
+}
+
+/// Looks up each key's order and each order's key.
+fn survey_keys(salvage: &Salvage) -> (Vec<String>, usize) {
+    let mut wrong = Vec::new();
+    let keys = each(salvage, Tree::Keys, &mut wrong, |key, row, wrong| {
+        let text = key.escape_ascii();
+        let Some(number) = read_number(row) else {
+            return wrong.push(format!("the row of key {text} is no order number"));
+        };
+        let record = salvage.row(Tree::Orders, &order_key(number)).ok().flatten();
+        match record.as_deref().map(read_entry) {
+            None => wrong.push(format!("key {text} is for order {number}, which does not exist")),
+            Some(Ok(entry)) if entry.purchase.key.as_str().as_bytes() != key => {
+                let of = entry.purchase.key;
+                wrong.push(format!("key {text} is for order {number}, which has key {of}"));
+            }
+            // A record that does not decode is told with the log.
+            Some(_) => {}
+        }
+    });
+    each(salvage, Tree::Orders, &mut wrong, |_, record, wrong| {
+        if let Ok(entry) = read_entry(record) {
+            let key = entry.purchase.key;
+            if let Ok(None) = salvage.row(Tree::Keys, key.as_str().as_bytes()) {
+                wrong.push(format!("order {} is not found by its key {key}", entry.number));
+            }
+        }
+    });
+    (wrong, keys)
+}
+
+/// Hands over each row of a tree; returns how many there are.
+fn each(
+    salvage: &Salvage,
+    tree: Tree,
+    wrong: &mut Vec<String>,
+    mut look: impl FnMut(&[u8], &[u8], &mut Vec<String>),
+) -> usize {
+    let (mut count, mut after) = (0, None::<Vec<u8>>);
+    loop {
+        let (rows, stopped) = salvage.rows(tree, after.as_deref(), PAGE);
+        let full = rows.len() == PAGE;
+        for (key, row) in rows {
+            look(&key, &row, wrong);
+            count += 1;
+            after = Some(key);
+        }
+        match stopped {
+            Some(error) => {
+                wrong.push(format!("{} cannot be read further: {}", tree.name(), short(&error)));
+                return count;
+            }
+            None if !full => return count,
+            None => {}
+        }
+    }
+}
