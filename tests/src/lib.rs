@@ -5,6 +5,7 @@
 //! | [`store`] | the whole store as real processes, to be killed, stopped and restarted |
 //! | [`load`] | the client as a load, and what it found |
 //! | [`disk_image`] | a disk that can lose its power |
+//! | [`small_disk`] | a disk to be filled |
 //! | [`simulation`] | the replication core and the catalog's rules on one thread, with faults by seed |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -12,4 +13,5 @@
 pub mod disk_image;
 pub mod load;
 pub mod simulation;
+pub mod small_disk;
 pub mod store;

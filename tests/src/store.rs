@@ -280,6 +280,12 @@ impl Store {
         self.signal(name, Signal::CONT);
     }
 
+    /// Forgets a process that ended by itself.
+    pub fn reap(&mut self, name: &str) {
+        let mut child = self.running.remove(name).expect("it ran");
+        child.wait().expect("it ended");
+    }
+
     /// Whether a process still runs.
     pub fn runs(&mut self, name: &str) -> bool {
         let child = self.running.get_mut(name);

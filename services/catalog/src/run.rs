@@ -1,7 +1,7 @@
 //! Opening the database, serving, ending.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -27,8 +27,8 @@ use crate::seed::{self, SeedError};
 use crate::shelf::Shelf;
 use crate::writer::Writer;
 
-/// How often the free space of the disk is looked at.
-const SPACE_CHECK: Duration = Duration::from_secs(1);
+/// How often the disk is looked after.
+const DISK_CHECK: Duration = Duration::from_secs(1);
 
 /// Why the catalog cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -96,9 +96,15 @@ pub async fn run(
         Writer::spawn(shelf.clone(), caller.clone()).map_err(CatalogError::Thread)?;
     let full = Arc::new(AtomicBool::new(false));
     let replicas = options.replicas.clone();
-    let shared = Shared { shelf, writer: writer.clone(), caller, replicas, full: full.clone() };
+    let shared = Shared {
+        shelf: shelf.clone(),
+        writer: writer.clone(),
+        caller,
+        replicas,
+        full: full.clone(),
+    };
     let restocking = tokio::spawn(restock(writer, options.restock));
-    let watching = tokio::spawn(watch_space(options.data.clone(), full));
+    let watching = tokio::spawn(watch_disk(shelf.clone(), full));
     let routes = routes(shared, token, Metrics::new());
     let serving = serve(listener, routes, ServeOptions::default(), shutdown);
     tokio::pin!(serving, ended);
@@ -108,6 +114,7 @@ pub async fn run(
     };
     restocking.abort();
     watching.abort();
+    shelf.database.raise_mark()?;
     outcome.map_err(CatalogError::Failed)
 }
 
@@ -155,10 +162,10 @@ async fn restock(writer: Writer, interval: Duration) {
     }
 }
 
-/// Keeps `full` up to date; never ends.
-async fn watch_space(data: PathBuf, full: Arc<AtomicBool>) {
+/// Keeps `full` and the database's mark up to date; never ends.
+async fn watch_disk(shelf: Arc<Shelf<CatalogStore>>, full: Arc<AtomicBool>) {
     loop {
-        let now = match space::check(&data) {
+        let now = match space::check(shelf.database.path()) {
             Ok(()) => false,
             Err(error) => {
                 tracing::error!(%error, "changes are refused until the disk has room");
@@ -166,6 +173,11 @@ async fn watch_space(data: PathBuf, full: Arc<AtomicBool>) {
             }
         };
         full.store(now, Ordering::Relaxed);
-        tokio::time::sleep(SPACE_CHECK).await;
+        let marking = shelf.clone();
+        let marked = tokio::task::spawn_blocking(move || marking.database.raise_mark()).await;
+        if let Ok(Err(error)) = marked {
+            tracing::error!(%error, "the mark cannot be written");
+        }
+        tokio::time::sleep(DISK_CHECK).await;
     }
 }

@@ -59,7 +59,8 @@ impl Options {
     }
 }
 
-/// What to do.
+// The parser takes the doc of the commands for that of the program.
+/// Looks into the data of the toy store: what is in it, whether it is sound, where two differ
 #[derive(Debug, StructOpt)]
 pub enum Command {
     /// Prints every row; stops at the first damage, with exit code 1

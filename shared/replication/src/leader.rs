@@ -89,6 +89,8 @@ pub(crate) struct InFlight {
 /// A transaction whose outcome is not known yet; at most one at a time.
 pub(crate) struct PendingTransact {
     pub(crate) transact: Transact,
+    /// A copy of it may have been done.
+    pub(crate) maybe_done: bool,
     /// After it, everything up to here is recorded.
     pub(crate) recorded: OrderNumber,
     /// After it, everything up to here is settled.

@@ -8,7 +8,7 @@ use toystore_domain::{OrderKey, OrderNumber};
 use crate::effects::Reply;
 use crate::leader::{InFlight, PendingTransact, Stage, Waiter, refusal_of};
 use crate::messages::{
-    Answer, OrderRefusal, OrderReply, PlaceOrder, Record, Reserved, Transact, Transacted,
+    Answer, NoAnswer, OrderRefusal, OrderReply, PlaceOrder, Record, Reserved, Transact, Transacted,
 };
 use crate::replica::Role;
 use crate::{Fatal, Replica, Stored, Ticket};
@@ -139,7 +139,8 @@ impl<S: Stored> Replica<S> {
             settle,
             cancel: Vec::new(),
         };
-        leader.transact = Some(PendingTransact { transact, recorded, settled, call: None });
+        leader.transact =
+            Some(PendingTransact { transact, maybe_done: false, recorded, settled, call: None });
         self.resend_transact();
         Ok(())
     }
@@ -174,14 +175,11 @@ impl<S: Stored> Replica<S> {
     }
 
     pub(crate) fn on_transacted(&mut self, answer: Answer) -> Result<(), Fatal> {
-        let Some(leader) = self.leader() else { return Ok(()) };
         let Answer::Transacted(transacted) = answer else {
-            // The next tick sends it again.
-            if let Some(pending) = &mut leader.transact {
-                pending.call = None;
-            }
+            self.on_transact_unanswered(&answer);
             return Ok(());
         };
+        let Some(leader) = self.leader() else { return Ok(()) };
         let Some(pending) = leader.transact.take() else { return Ok(()) };
         if leader.stage == Stage::Resolving {
             return self.on_resolved(transacted);
@@ -189,6 +187,26 @@ impl<S: Stored> Replica<S> {
         match transacted {
             Transacted::Fenced(view) => self.fenced(view),
             Transacted::Done(answers) => self.reserved(pending, answers),
+        }
+    }
+
+    /// The next tick sends it again as it is; or anew, when it surely was not done: then whoever
+    /// loses patience meanwhile is told that nothing was done.
+    fn on_transact_unanswered(&mut self, answer: &Answer) {
+        let Some(leader) = self.leader() else { return };
+        let Some(pending) = &mut leader.transact else { return };
+        pending.call = None;
+        pending.maybe_done |= !matches!(answer, Answer::None(NoAnswer::Refused));
+        let again = pending.maybe_done || !pending.transact.cancel.is_empty();
+        if again || leader.stage != Stage::Serving {
+            return;
+        }
+        let reserve = leader.transact.take().map(|pending| pending.transact.reserve);
+        for purchase in reserve.into_iter().flatten().rev() {
+            if let Some(order) = leader.in_flight.get_mut(&purchase.key) {
+                order.sent = false;
+                leader.queue.push_front(purchase.key);
+            }
         }
     }
 

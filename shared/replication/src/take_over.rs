@@ -176,7 +176,8 @@ impl<S: Stored> Replica<S> {
             cancel,
         };
         let (recorded, settled) = (leader.recorded, leader.settled);
-        leader.transact = Some(PendingTransact { transact, recorded, settled, call: None });
+        leader.transact =
+            Some(PendingTransact { transact, maybe_done: false, recorded, settled, call: None });
         self.resend_transact();
         Ok(())
     }
@@ -241,7 +242,8 @@ impl<S: Stored> Replica<S> {
             cancel,
         };
         let (recorded, settled) = (leader.recorded, leader.settled);
-        leader.transact = Some(PendingTransact { transact, recorded, settled, call: None });
+        leader.transact =
+            Some(PendingTransact { transact, maybe_done: false, recorded, settled, call: None });
         self.resend_transact();
     }
 

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +18,8 @@ use toystore_domain::{Books, OrderKey, Product, ProductName};
 use toystore_replication::messages::Reservation;
 use toystore_replication::{ClusterId, View};
 
-use crate::folder::{Folder, Kind, StorageError, sled_error};
+use crate::folder::{Folder, Kind, StorageError, guarded, sled_error};
+use crate::mark::{CatalogMark, INTERVAL, MarkFile};
 use crate::orders::transaction_error;
 use crate::schema::ROW_VERSION;
 
@@ -47,6 +50,7 @@ pub(crate) const TABLES: [(Table, &str); 5] = [
 pub const CLUSTER: &[u8] = b"cluster";
 /// The key of the view among the meta rows.
 pub const VIEW: &[u8] = b"view";
+const COMMITS: &[u8] = b"commits";
 const FENCE: &[u8] = b"fence";
 const LEASE: &[u8] = b"lease_millis";
 
@@ -54,6 +58,21 @@ const LEASE: &[u8] = b"lease_millis";
 pub struct CatalogStore {
     folder: Folder,
     trees: Vec<sled::Tree>,
+    synced: Mutex<Synced>,
+}
+
+/// How far the database is synced, and what its mark says.
+struct Synced {
+    commits: CatalogMark,
+    mark: MarkFile<CatalogMark>,
+    marked: Instant,
+}
+
+impl Synced {
+    fn raise_mark(&mut self) -> Result<(), StorageError> {
+        self.marked = Instant::now();
+        if self.mark.last() == self.commits { Ok(()) } else { self.mark.put(self.commits) }
+    }
 }
 
 impl CatalogStore {
@@ -79,7 +98,9 @@ impl CatalogStore {
             if let Some(view) = view {
                 tx.put_view(view).map_err(damaged)?;
             }
-            tx.write(folder)
+            tx.put(Table::Meta, COMMITS, &CatalogMark::default()).map_err(damaged)?;
+            tx.write(folder)?;
+            MarkFile::create(folder, CatalogMark::default())
         })
     }
 
@@ -91,8 +112,16 @@ impl CatalogStore {
         let folder = Folder::open(path, Kind::Catalog)?;
         let trees =
             TABLES.iter().map(|(_, name)| folder.tree(name)).collect::<Result<Vec<_>, _>>()?;
-        let store = Self { folder, trees };
-        crate::folder::guarded(path, || store.verify())?;
+        let commits = guarded(path, || {
+            let meta = Staged { trees: &trees, rows: BTreeMap::new() };
+            let commits = meta.get(Table::Meta, COMMITS);
+            commits.map(Option::unwrap_or_default).map_err(|e| StorageError::damaged(path, e))
+        })?;
+        let mark = MarkFile::open(path)?;
+        check_mark(path, mark.last(), commits)?;
+        let synced = Mutex::new(Synced { commits, mark, marked: Instant::now() });
+        let store = Self { folder, trees, synced };
+        guarded(path, || store.verify())?;
         Ok(store)
     }
 
@@ -174,6 +203,18 @@ impl CatalogStore {
         rows.into_iter().map(|(_, row)| decode(&row)).collect()
     }
 
+    /// Brings the synced mark up to the synced database. Under load commits do so by themselves.
+    ///
+    /// # Errors
+    /// It cannot be written; the process must end.
+    pub fn raise_mark(&self) -> Result<(), StorageError> {
+        self.synced().raise_mark()
+    }
+
+    fn synced(&self) -> MutexGuard<'_, Synced> {
+        self.synced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -195,14 +236,14 @@ impl Database for CatalogStore {
     type Transaction<'a> = CatalogTransaction<'a>;
 
     fn begin(&self) -> CatalogTransaction<'_> {
-        CatalogTransaction { staged: self.staged(), folder: &self.folder }
+        CatalogTransaction { staged: self.staged(), store: self }
     }
 }
 
 /// A transaction on the catalog's database.
 pub struct CatalogTransaction<'a> {
     staged: Staged<'a>,
-    folder: &'a Folder,
+    store: &'a CatalogStore,
 }
 
 /// The writes of a transaction, and reads through them.
@@ -431,7 +472,7 @@ impl Transaction for CatalogTransaction<'_> {
         self.staged.put(Table::Restocks, &key, restock)
     }
 
-    fn commit(self) -> Result<(), Failed> {
+    fn commit(mut self) -> Result<(), Failed> {
         if self.staged.rows.is_empty() {
             return Ok(());
         }
@@ -439,7 +480,24 @@ impl Transaction for CatalogTransaction<'_> {
             tracing::error!(%error, "a transaction cannot be saved");
             Failed::Io
         };
-        self.staged.write(self.folder.path()).map_err(failed)?;
-        self.folder.sync().map_err(failed)
+        let mut synced = self.store.synced();
+        let commits = CatalogMark(synced.commits.0 + 1);
+        self.staged.put(Table::Meta, COMMITS, &commits)?;
+        self.staged.write(self.store.path()).map_err(failed)?;
+        self.store.folder.sync().map_err(failed)?;
+        synced.commits = commits;
+        if synced.marked.elapsed() >= INTERVAL {
+            synced.raise_mark().map_err(failed)
+        } else {
+            Ok(())
+        }
     }
+}
+
+fn check_mark(path: &Path, mark: CatalogMark, commits: CatalogMark) -> Result<(), StorageError> {
+    if commits.0 >= mark.0 {
+        return Ok(());
+    }
+    let what = format!("it was rolled back: {} of {} transactions are there", commits.0, mark.0);
+    Err(StorageError::damaged(path, what))
 }

@@ -13,11 +13,14 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use toystore_replication::{Fatal, StoreId};
 
 /// Bytes of sled's page cache.
 const CACHE_BYTES: u64 = 64 << 20;
+/// How long to wait for sled's lock.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// The version of the folder's layout.
 const LAYOUT: u32 = 1;
 
@@ -157,7 +160,7 @@ impl Folder {
             return Err(StorageError::damaged(path, "sled's file is missing"));
         }
         remove_unfinished_snapshots(&sled_path)?;
-        let db = guarded(path, || open_sled(path))?;
+        let db = open_when_free(path)?;
         let file = File::open(&data).map_err(StorageError::io("open", &data))?;
         let folder = Self { path: path.to_path_buf(), store, db, file };
         // What a killed process left in the page cache must be on disk before anyone relies on it.
@@ -320,6 +323,20 @@ fn open_sled(folder: &Path) -> Result<sled::Db, StorageError> {
         .flush_every_ms(None)
         .open()
         .map_err(|error| sled_error(folder, &error))
+}
+
+/// Opens sled, and waits a little for its lock: sled lets go of it a moment after it is dropped,
+/// and a killed process a moment after its end.
+fn open_when_free(folder: &Path) -> Result<sled::Db, StorageError> {
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match guarded(folder, || open_sled(folder)) {
+            Err(StorageError::InUse(_)) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Runs what may panic on damaged data: sled asserts where it could return an error.

@@ -8,7 +8,7 @@ use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 use toystore_domain::{OrderKey, OrderNumber};
 use toystore_replication::{
-    Entry, Fatal, Incarnation, Member, Position, ReplicaId, Saved, Stored, Write,
+    Entry, Epoch, Fatal, Incarnation, Member, Position, ReplicaId, Saved, Stored, Write,
 };
 
 use crate::folder::{Folder, Kind, StorageError, guarded, sled_error, unreadable};
@@ -26,7 +26,7 @@ pub struct OrderStore {
     meta: sled::Tree,
     state: OrderState,
     last: Position,
-    mark: MarkFile,
+    mark: MarkFile<Mark>,
     id: ReplicaId,
 }
 
@@ -50,7 +50,7 @@ impl OrderStore {
             let meta = db.open_tree(META).map_err(|error| sled_error(folder, &error))?;
             let state = encode_state(folder, &OrderState::default())?;
             meta.insert(STATE, state).map_err(|error| sled_error(folder, &error))?;
-            MarkFile::create(folder)
+            MarkFile::create(folder, Mark::of(&Position::ORIGIN, Epoch(0)))
         })
     }
 
@@ -167,7 +167,7 @@ impl OrderStore {
         if (known.number, known.promise) == (self.last.number, self.state.promise) {
             return Ok(());
         }
-        self.mark.put(&self.last, self.state.promise)
+        self.mark.put(Mark::of(&self.last, self.state.promise))
     }
 
     fn put(&mut self, entries: Vec<Entry>) -> Result<(), StorageError> {
@@ -204,7 +204,7 @@ impl OrderStore {
             None => Position::ORIGIN,
         };
         if self.mark.last().number > above {
-            self.mark.put(&position, self.state.promise)?;
+            self.mark.put(Mark::of(&position, self.state.promise))?;
         }
         let failed = |error: sled::Error| sled_error(&path, &error);
         loop {

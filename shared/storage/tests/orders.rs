@@ -42,15 +42,8 @@ fn write(truncate_above: Option<u64>, entries: Vec<Entry>, commit: u64) -> Write
     }
 }
 
-/// Opens a folder again; sled lets go of its lock a moment after it is dropped.
 fn open(dir: &Path) -> Result<OrderStore, StorageError> {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        match OrderStore::open(dir, ID) {
-            Err(StorageError::InUse(_)) if Instant::now() < deadline => std::thread::yield_now(),
-            other => return other,
-        }
-    }
+    OrderStore::open(dir, ID)
 }
 
 /// sled itself, as damage would meet it.

@@ -13,8 +13,8 @@ use crate::orders::{Orders, read_record, read_state, short};
 
 /// Rows read at once.
 const PAGE: usize = 1000;
-/// Orders tried one by one behind a part that is out of reach.
-const PROBES: usize = 10_000;
+/// Orders asked for in vain before the search behind a damaged part ends.
+const MOST_FAILURES: usize = 10_000;
 
 /// All that can be said about a damaged folder.
 pub fn survey(orders: &Orders, salvage: &Salvage, report: &mut Report) {
@@ -86,10 +86,10 @@ impl<'a> Walk<'a> {
             match stopped {
                 None if full => {}
                 None => break,
-                Some(error) => match walk.skip(&error) {
-                    Some(readable) => after = Some(order_key(readable.previous()).to_vec()),
-                    None => break,
-                },
+                Some(error) => {
+                    walk.one_by_one(&error);
+                    break;
+                }
             }
         }
         walk.compare_end();
@@ -124,24 +124,32 @@ impl<'a> Walk<'a> {
         self.before = Some(self.last);
     }
 
-    /// Looks for the next order that can be read where sled gives up on a part of its tree; there
-    /// were orders up to the synced mark.
-    fn skip(&mut self, error: &StorageError) -> Option<OrderNumber> {
+    /// Asks for each further order by itself where sled gives up on a part of its tree. There were
+    /// orders up to the synced mark.
+    fn one_by_one(&mut self, error: &StorageError) {
         self.whole = false;
-        let first = self.number.next();
+        let what = format!("cannot be read on after order {}: {}", self.number, short(error));
+        self.wrong.push(what);
         let end = self.mark.map_or(OrderNumber::ZERO, |mark| mark.number);
-        let tried = (first.0..=end.0).take(PROBES).map(OrderNumber);
-        let readable = tried.into_iter().find(|number| {
-            matches!(self.salvage.row(Tree::Orders, &order_key(*number)), Ok(Some(_)))
-        });
-        self.wrong.push(match readable {
-            Some(next) => span(first, next.previous(), "out of reach") + ": " + &short(error),
-            None => format!("nothing can be read after order {}: {}", self.number, short(error)),
-        });
-        self.before = None;
-        // What lies between is told now, and not once more as missing.
-        self.number = readable?.previous();
-        readable
+        let (mut out_of_reach, mut failed) = (self.number.next(), 0);
+        for number in (self.number.next().0..=end.0).map(OrderNumber) {
+            let key = order_key(number);
+            if let Ok(Some(record)) = self.salvage.row(Tree::Orders, &key) {
+                if out_of_reach < number {
+                    self.wrong.push(span(out_of_reach, number.previous(), "out of reach"));
+                    // Told now, and not once more as missing.
+                    self.number = number.previous();
+                    self.before = None;
+                }
+                self.step(&key, &record);
+                out_of_reach = number.next();
+            } else {
+                failed += 1;
+                if failed == MOST_FAILURES {
+                    break;
+                }
+            }
+        }
     }
 
     fn compare_end(&mut self) {

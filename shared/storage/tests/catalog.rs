@@ -1,0 +1,85 @@
+//! The catalog's database: what survives, and what damage is seen.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use toystore_authority::{Database, Transaction, products};
+use toystore_domain::{Books, Cents, ProductName};
+use toystore_replication::ClusterId;
+use toystore_storage::{CatalogStore, StorageError, folder};
+
+fn name(text: &str) -> ProductName {
+    ProductName::new(text).unwrap()
+}
+
+fn create(dir: &Path) {
+    let products =
+        ["Tux", "Uno", "Clue"].map(|text| (name(text), Books::open(Cents::new(999).unwrap(), 3)));
+    CatalogStore::create(dir, ClusterId(9), &products, None).unwrap();
+}
+
+fn open(dir: &Path) -> Result<CatalogStore, StorageError> {
+    CatalogStore::open(dir)
+}
+
+fn set_stock(store: &CatalogStore, product: &str, stock: u64) {
+    let mut tx = store.begin();
+    products::put(&mut tx, &name(product), None, Some(stock), &mut BTreeSet::new()).unwrap();
+    tx.commit().unwrap();
+}
+
+#[test]
+fn a_transaction_reads_its_own_writes_and_leaves_no_trace_when_dropped() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("catalog");
+    create(&dir);
+    let store = open(&dir).unwrap();
+    let mut tx = store.begin();
+    products::put(&mut tx, &name("Uno"), None, Some(0), &mut BTreeSet::new()).unwrap();
+    products::put(&mut tx, &name("Lego"), Cents::new(1), Some(7), &mut BTreeSet::new()).unwrap();
+    assert_eq!(tx.sold_out(9).unwrap(), [name("Uno")]);
+    let names: Vec<_> = tx.products(None, 9).unwrap().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["Clue", "Lego", "Tux", "Uno"].map(name));
+    let after: Vec<_> = tx.products(Some(&name("Clue")), 2).unwrap();
+    assert_eq!(after.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["Lego", "Tux"]);
+    drop(tx);
+    assert_eq!(store.product(&name("Lego")).unwrap(), None);
+    assert!(store.begin().sold_out(9).unwrap().is_empty());
+}
+
+#[test]
+fn what_was_committed_is_there_again() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("catalog");
+    create(&dir);
+    let store = open(&dir).unwrap();
+    set_stock(&store, "Tux", 0);
+    drop(store);
+    let store = open(&dir).unwrap();
+    assert_eq!(store.product(&name("Tux")).unwrap().map(|product| product.stock), Some(0));
+    assert_eq!(store.begin().sold_out(9).unwrap(), [name("Tux")]);
+    assert_eq!(store.begin().cluster().unwrap(), ClusterId(9));
+}
+
+#[test]
+fn a_rolled_back_catalog_is_seen() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("catalog");
+    create(&dir);
+    let earlier = temp.path().join("earlier");
+    folder::copy(&dir.join("sled"), &earlier).unwrap();
+    let store = open(&dir).unwrap();
+    set_stock(&store, "Tux", 1);
+    store.raise_mark().unwrap();
+    drop(store);
+    drop(open(&dir).unwrap());
+    fs::remove_dir_all(dir.join("sled")).unwrap();
+    fs::rename(&earlier, dir.join("sled")).unwrap();
+    match open(&dir) {
+        Err(error) => assert!(error.to_string().contains("rolled back"), "{error}"),
+        Ok(_) => panic!("it was opened"),
+    }
+}

@@ -1,0 +1,77 @@
+//! A disk fills up: orders are refused while there is still room to keep what was promised, and a
+//! process that cannot save ends and says so.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+
+use toystore_tests::small_disk::SmallDisk;
+use toystore_tests::store::{Plan, Store, order, wait_for};
+
+fn store_with_small_disk(name: &str) -> Option<(SmallDisk, Store)> {
+    let Some(disk) = SmallDisk::new(64) else {
+        println!("SKIPPED: no tmpfs can be mounted here (it needs root)");
+        return None;
+    };
+    let disks = BTreeMap::from([(name.to_owned(), disk.path().to_owned())]);
+    let store = Store::start(Plan { disks, ..Plan::default() });
+    Some((disk, store))
+}
+
+fn order_until(store: &Store, what: &str, mut enough: impl FnMut(u16) -> bool) {
+    let mut tries = 0;
+    wait_for(what, || {
+        tries += 1;
+        let (status, body) =
+            store.buy(1, &format!("{what}-{tries}").replace(' ', "-"), "Tux").ok()?;
+        assert!(status == 200 || status == 503, "{status}: {body}");
+        enough(status).then_some(())
+    });
+}
+
+#[test]
+fn a_nearly_full_disk_of_the_leader_refuses_orders_until_there_is_room() {
+    let Some((disk, store)) = store_with_small_disk("order-3") else { return };
+    assert_eq!(store.leader(), 3);
+    order_until(&store, "an order", |status| status == 200);
+    disk.fill_but(8);
+    order_until(&store, "a refusal", |status| status == 503);
+    assert!(store.log("order-3").contains("are needed"), "it says what is missing");
+    disk.make_room();
+    order_until(&store, "an order again", |status| status == 200);
+    store.check_at_rest();
+}
+
+#[test]
+fn a_nearly_full_disk_of_the_catalog_refuses_orders_until_there_is_room() {
+    let Some((disk, store)) = store_with_small_disk("catalog") else { return };
+    order_until(&store, "an order", |status| status == 200);
+    disk.fill_but(8);
+    order_until(&store, "a refusal", |status| status == 503);
+    assert_eq!(store.get(1, "/products/Tux").unwrap().0, 200, "looking is still possible");
+    disk.make_room();
+    order_until(&store, "an order again", |status| status == 200);
+    store.check_at_rest();
+}
+
+#[test]
+fn a_follower_that_cannot_save_ends_says_so_and_comes_back() {
+    let Some((disk, mut store)) = store_with_small_disk("order-1") else { return };
+    order_until(&store, "an order", |status| status == 200);
+    disk.fill_but(0);
+    let mut tries = 0;
+    wait_for("the end of the follower", || {
+        tries += 1;
+        let _ = store.buy(1, &format!("filling-{tries}"), "Tux");
+        (!store.runs(&order(1))).then_some(())
+    });
+    let log = store.log("order-1");
+    let last = log.lines().last().unwrap_or_default();
+    assert!(last.starts_with("toystore-order:") && last.contains("No space"), "{log}");
+    order_until(&store, "an order without it", |status| status == 200);
+    disk.make_room();
+    store.reap(&order(1));
+    store.run(&order(1));
+    store.wait_until_follows(&order(1));
+    store.check_at_rest();
+}
