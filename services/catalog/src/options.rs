@@ -46,7 +46,7 @@ pub struct Serve {
     /// Where it listens.
     #[structopt(
         long,
-        env = "TOYSTORE_LISTEN",
+        env = "TOYSTORE_CATALOG_LISTEN",
         value_name = "HOST:PORT",
         default_value = "127.0.0.1:10086"
     )]
@@ -55,7 +55,7 @@ pub struct Serve {
     /// The folder of its database; made at the first start.
     #[structopt(
         long,
-        env = "TOYSTORE_DATA",
+        env = "TOYSTORE_CATALOG_DATA",
         value_name = "DIR",
         default_value = "data/run/catalog"
     )]
@@ -147,7 +147,7 @@ pub struct Recover {
     /// The folder to make; nothing may be there.
     #[structopt(
         long,
-        env = "TOYSTORE_DATA",
+        env = "TOYSTORE_CATALOG_DATA",
         value_name = "DIR",
         default_value = "data/run/catalog"
     )]

@@ -21,15 +21,15 @@ use crate::OrderError;
 #[structopt(name = "toystore-order")]
 pub struct Options {
     /// Which of --replicas this process is, 1 to 9.
-    #[structopt(long, env = "TOYSTORE_ID", parse(try_from_str = parse_id))]
+    #[structopt(long, env = "TOYSTORE_ORDER_ID", parse(try_from_str = parse_id))]
     pub id: ReplicaId,
 
     /// The folder of its database; made at the first start.
-    #[structopt(long, env = "TOYSTORE_DATA", value_name = "DIR")]
+    #[structopt(long, env = "TOYSTORE_ORDER_DATA", value_name = "DIR")]
     pub data: PathBuf,
 
     /// Where it listens [default: its address in --replicas].
-    #[structopt(long, env = "TOYSTORE_LISTEN", value_name = "HOST:PORT")]
+    #[structopt(long, env = "TOYSTORE_ORDER_LISTEN", value_name = "HOST:PORT")]
     pub listen: Option<Address>,
 
     /// Every replica and its address; the same for every process of the store.
