@@ -1,13 +1,19 @@
 //! The command line of the catalog.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use structopt::StructOpt;
 use toystore_host::address::DEFAULT_REPLICAS;
+use toystore_host::limits::{LEASE, RESTOCK_INTERVAL};
 use toystore_host::telemetry::LogFormat;
 use toystore_host::{Address, ClusterConfig};
 use toystore_replication::ReplicaId;
+
+static DEFAULT_LEASE: LazyLock<String> = LazyLock::new(|| LEASE.as_millis().to_string());
+static DEFAULT_RESTOCK: LazyLock<String> =
+    LazyLock::new(|| RESTOCK_INTERVAL.as_millis().to_string());
 
 /// Products, prices and stock, and the authority on who leads the order replicas.
 #[derive(Clone, Debug, StructOpt)]
@@ -22,7 +28,7 @@ pub struct Options {
     pub command: Command,
 }
 
-/// What to do.
+#[allow(missing_docs)] // A docstring here would replace the program's own at the top of --help.
 #[derive(Clone, Debug, StructOpt)]
 pub enum Command {
     /// Serve. The first start fills a new database from --products.
@@ -95,7 +101,7 @@ pub struct Serve {
         long = "lease-ms",
         env = "TOYSTORE_LEASE_MS",
         value_name = "MS",
-        default_value = "1000",
+        default_value = DEFAULT_LEASE.as_str(),
         parse(try_from_str = parse_lease)
     )]
     pub lease: Duration,
@@ -105,7 +111,7 @@ pub struct Serve {
         long = "restock-ms",
         env = "TOYSTORE_RESTOCK_MS",
         value_name = "MS",
-        default_value = "10000",
+        default_value = DEFAULT_RESTOCK.as_str(),
         parse(try_from_str = parse_restock)
     )]
     pub restock: Duration,

@@ -1,14 +1,22 @@
 //! The command line and its bounds. What is out of bounds never gets past the parser.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use structopt::StructOpt;
 use toystore_host::address::DEFAULT_REPLICAS;
+use toystore_host::limits::{CACHE_CAPACITY, HEARTBEAT_INTERVAL, LEASE_DRIFT_ALLOWANCE};
 use toystore_host::telemetry::LogFormat;
 use toystore_host::{Address, AdminToken, ClusterConfig, ClusterToken};
 
 use crate::{CacheConfig, Config, StartError};
+
+static DEFAULT_CAPACITY: LazyLock<String> = LazyLock::new(|| CACHE_CAPACITY.to_string());
+static DEFAULT_HEARTBEAT: LazyLock<String> =
+    LazyLock::new(|| HEARTBEAT_INTERVAL.as_millis().to_string());
+static DEFAULT_DRIFT: LazyLock<String> =
+    LazyLock::new(|| LEASE_DRIFT_ALLOWANCE.as_millis().to_string());
 
 const EXAMPLES: &str = "\
 EXAMPLES:
@@ -78,15 +86,18 @@ pub struct Options {
         parse(try_from_str = on_or_off))]
     pub cache: bool,
     /// How many products to cache at most, 16 to 10000000
-    #[structopt(long, value_name = "N", env = "TOYSTORE_CACHE_CAPACITY", default_value = "10000",
+    #[structopt(long, value_name = "N", env = "TOYSTORE_CACHE_CAPACITY",
+        default_value = DEFAULT_CAPACITY.as_str(),
         parse(try_from_str = capacity))]
     pub cache_capacity: usize,
     /// Milliseconds between two looks at the leader, 10 to 10000: how soon a silent one is noticed
-    #[structopt(long, value_name = "MS", env = "TOYSTORE_HEARTBEAT_MS", default_value = "100",
+    #[structopt(long, value_name = "MS", env = "TOYSTORE_HEARTBEAT_MS",
+        default_value = DEFAULT_HEARTBEAT.as_str(),
         parse(try_from_str = heartbeat))]
     pub heartbeat_ms: u64,
     /// Milliseconds by which two machines' clocks may drift apart during one lease, 0 to 500
-    #[structopt(long, value_name = "MS", env = "TOYSTORE_LEASE_DRIFT_MS", default_value = "20",
+    #[structopt(long, value_name = "MS", env = "TOYSTORE_LEASE_DRIFT_MS",
+        default_value = DEFAULT_DRIFT.as_str(),
         parse(try_from_str = drift))]
     pub lease_drift_ms: u64,
     /// How log lines look: text or json

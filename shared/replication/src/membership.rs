@@ -3,7 +3,7 @@
 //! its outcome is unknown both the old and the new set must acknowledge.
 
 use crate::effects::Reply;
-use crate::leader::{Peer, PendingChange, Standing};
+use crate::leader::{Peer, PendingChange, Stage, Standing};
 use crate::messages::{Answer, CatalogCall, Changed, Join, Joined};
 use crate::replica::Role;
 use crate::view::MemberChange;
@@ -50,20 +50,32 @@ impl<S: Stored> Replica<S> {
 
     /// Proposes the set as it should be, when it is not so and no other change is under way.
     pub(crate) fn change_members(&mut self) -> Result<(), Fatal> {
-        let (me, commit) = (self.me, self.commit);
+        let (me, commit, page) = (self.me, self.commit, self.settings.page as u64);
         let Some(view) = self.view.clone() else { return Ok(()) };
         let Some(leader) = self.leader().filter(|leader| leader.change.is_none()) else {
             return Ok(());
         };
-        leader.peers.retain(|_, peer| peer.required() || !peer.lost);
-        let agreed = leader.agreed();
         for peer in leader.peers.values_mut() {
-            // Caught up now, at the moment from which commits wait for it: nothing falls between.
-            if peer.standing == Standing::Joining && agreed && peer.matched >= Some(commit) {
+            if peer.standing == Standing::Vouched && peer.lost {
+                // No change that admits it is under way: nobody needs to wait for it.
+                peer.standing = Standing::Joining;
+            }
+        }
+        leader.peers.retain(|_, peer| peer.required() || !peer.lost);
+        let serving = leader.stage == Stage::Serving;
+        for peer in leader.peers.values_mut() {
+            // One append behind at most: from now on commits wait for it, so that it catches up
+            // however fast orders come.
+            let near = peer.matched.is_some_and(|matched| matched.0 + page >= commit.0);
+            if peer.standing == Standing::Joining && serving && near {
                 peer.standing = Standing::Vouched;
             }
         }
+        // It enters the view once it holds all that is committed: nothing falls between.
+        let holds =
+            |peer: &&Peer| peer.standing == Standing::InSync || peer.matched >= Some(commit);
         let followers = leader.peers.values().filter(|peer| peer.required() && !peer.lost);
+        let followers = followers.filter(holds);
         let mut in_sync: Vec<Member> = followers.map(|peer| peer.member).collect();
         in_sync.push(me);
         in_sync.sort_unstable();

@@ -62,6 +62,8 @@ impl<S: Stored> Replica<S> {
             } else {
                 self.refuse_waiter(&waiter, OrderRefusal::KeyReused);
             }
+        } else if too_few {
+            self.refuse_waiter(&waiter, OrderRefusal::TooFewInSync);
         } else if let Some(entry) = known.as_ref().filter(|entry| entry.number > commit) {
             // In the log but not committed yet: its commit answers.
             leader.tickets.insert(ticket, purchase.key.clone());
@@ -74,8 +76,6 @@ impl<S: Stored> Replica<S> {
             } else {
                 self.refuse_waiter(&waiter, OrderRefusal::KeyReused);
             }
-        } else if too_few {
-            self.refuse_waiter(&waiter, OrderRefusal::TooFewInSync);
         } else if leader.queue.len() >= queue {
             self.refuse_waiter(&waiter, OrderRefusal::Busy);
         } else {

@@ -73,7 +73,8 @@ impl<S: Stored> Replica<S> {
             Answer::Appended(Appended::Stranger { .. }) => self.lose(id, "has another database"),
             Answer::None(reason) => {
                 self.on_silence(id, reason);
-                return self.change_members();
+                self.change_members()?;
+                return self.advance();
             }
             _ => return Ok(()),
         }
@@ -149,8 +150,9 @@ impl<S: Stored> Replica<S> {
         }
     }
 
-    /// Whether fewer replicas are in sync than the operator demands. Then no order is admitted, and
-    /// none that was admitted before commits (KIP-966: the high watermark stays).
+    /// Whether fewer replicas are in sync than the operator demands. Then no order is acknowledged:
+    /// none is admitted, and none that was admitted before commits (KIP-966: the high watermark
+    /// stays).
     pub(crate) fn too_few_in_sync(&self) -> bool {
         let in_sync = self.view.as_ref().map_or(0, |view| view.in_sync.len());
         in_sync < self.settings.min_in_sync
