@@ -6,6 +6,7 @@
 
 pub mod checks;
 pub mod disk;
+pub mod front_ends;
 pub mod world;
 
 use toystore_replication::Replica;
@@ -69,6 +70,18 @@ pub struct Seen {
     pub membership: u64,
     /// Orders acknowledged while one replica was alone.
     pub alone: u64,
+    /// Attempts that were told that nothing was and will be done.
+    pub refused: u64,
+    /// Orders found.
+    pub found: u64,
+    /// Orders proven not to exist.
+    pub not_found: u64,
+    /// Pages of orders.
+    pub listed: u64,
+    /// Processes stopped for a while.
+    pub pauses: u64,
+    /// Disks stuck for a while.
+    pub stuck_disks: u64,
 }
 
 impl std::ops::AddAssign for Seen {
@@ -84,6 +97,12 @@ impl std::ops::AddAssign for Seen {
         self.cancelled += other.cancelled;
         self.membership += other.membership;
         self.alone += other.alone;
+        self.refused += other.refused;
+        self.found += other.found;
+        self.not_found += other.not_found;
+        self.listed += other.listed;
+        self.pauses += other.pauses;
+        self.stuck_disks += other.stuck_disks;
     }
 }
 
@@ -93,10 +112,16 @@ impl std::ops::AddAssign for Seen {
 /// When an invariant does not hold; the message names the seed.
 #[must_use]
 pub fn run(seed: u64) -> Seen {
-    let mut world = World::new(seed);
-    world.faults(6_000);
-    world.heal();
-    world.seen
+    let result = std::panic::catch_unwind(|| {
+        let mut world = World::new(seed);
+        world.faults(6_000);
+        world.heal();
+        world.seen
+    });
+    result.unwrap_or_else(|cause| {
+        eprintln!("seed {seed}");
+        std::panic::resume_unwind(cause)
+    })
 }
 
 /// A running replica's core, for the checks.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use toystore_tests::simulation::world::World;
 use toystore_tests::simulation::{Seen, run};
 
 fn variable(name: &str) -> Option<u64> {
@@ -27,5 +28,15 @@ fn no_seed_breaks_an_invariant() {
         for happened in [truncated, cancelled, membership, alone, catalog_crashes] {
             assert!(happened > 0, "nothing happened: {seen:?}");
         }
+        let Seen { refused, found, not_found, listed, pauses, stuck_disks, .. } = seen;
+        for happened in [refused, found, not_found, listed, pauses, stuck_disks] {
+            assert!(happened > 0, "nothing happened: {seen:?}");
+        }
     }
+}
+
+#[test]
+fn a_slow_follower_joins_while_orders_keep_coming() {
+    let waits = |seed: &u64| World::new(*seed).joins_under_load() == Some(false);
+    assert_eq!((1..=30).filter(waits).collect::<Vec<_>>(), Vec::<u64>::new());
 }

@@ -1,5 +1,6 @@
 //! Telling every lease holder of a change, or waiting its lease out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -12,7 +13,6 @@ use toystore_host::limits::INVALIDATE_TIMEOUT;
 use toystore_host::{Address, Caller};
 
 use crate::shelf::Shelf;
-use std::sync::Arc;
 
 /// Returns when no front end can answer with the old value any more. The products must be hidden
 /// before: a lease granted later cannot cache them.
@@ -28,13 +28,6 @@ pub async fn invalidate<D: Database + Send + Sync + 'static>(
         told.spawn(async move { tell(&shelf, &caller, holder, products).await });
     }
     while told.join_next().await.is_some() {}
-    wait_out_earlier_leases(&shelf).await;
-}
-
-/// Leases of an earlier process of the catalog may still run, and nobody knows who holds them.
-async fn wait_out_earlier_leases<D: Database>(shelf: &Shelf<D>) {
-    let quiet = shelf.grants().quiet_for(boot_millis());
-    tokio::time::sleep(Duration::from_millis(quiet)).await;
 }
 
 async fn tell<D: Database>(

@@ -128,10 +128,12 @@ impl Shared {
 }
 
 async fn look_up(shared: Shared, call: LookUp) -> Result<LookedUp, Refusal> {
+    shared.shelf.earlier_leases_over().await;
     shared.shelf.look_up(&call.name).map_err(unreadable)
 }
 
 async fn list(shared: Shared, call: ListProducts) -> Result<Vec<Product>, Refusal> {
+    shared.shelf.earlier_leases_over().await;
     shared.shelf.list(&call).map_err(unreadable)
 }
 
@@ -141,6 +143,7 @@ async fn renew(shared: Shared, call: RenewLease) -> Result<Granted, Refusal> {
 
 async fn put(shared: Shared, call: PutProduct) -> Result<Put, Refusal> {
     shared.has_room()?;
+    shared.shelf.earlier_leases_over().await;
     match shared.run(Command::Put(call)).await? {
         Outcome::Put(put) => Ok(put),
         _ => mismatch(),
@@ -149,6 +152,7 @@ async fn put(shared: Shared, call: PutProduct) -> Result<Put, Refusal> {
 
 async fn transact(shared: Shared, call: Transact) -> Result<Transacted, Refusal> {
     shared.has_room()?;
+    shared.shelf.earlier_leases_over().await;
     match shared.run(Command::Transact(call)).await? {
         Outcome::Transacted(transacted) => Ok(transacted),
         _ => mismatch(),

@@ -103,14 +103,14 @@ pub async fn run(
         replicas,
         full: full.clone(),
     };
-    let restocking = tokio::spawn(restock(writer, options.restock));
-    let watching = tokio::spawn(watch_disk(shelf.clone(), full));
+    let restocking = tokio::spawn(restock(shelf.clone(), writer, options.restock));
+    let watching = tokio::spawn(watch_disk(shelf.clone(), full, lease_millis(&options)));
     let routes = routes(shared, token, Metrics::new());
     let serving = serve(listener, routes, ServeOptions::default(), shutdown);
     tokio::pin!(serving, ended);
     let outcome = tokio::select! {
         () = &mut serving => Ok(()),
-        end = &mut ended => end.unwrap_or(Ok(())),
+        end = &mut ended => end.unwrap_or(Err(Failed::Io)),
     };
     restocking.abort();
     watching.abort();
@@ -133,19 +133,29 @@ fn open(options: &Serve) -> Result<CatalogStore, CatalogError> {
     Ok(CatalogStore::open(&options.data)?)
 }
 
-/// Leases of earlier processes may be longer than this one's: whichever is longer is waited out.
+/// The database keeps the longest lease that may still run, for the next process to wait out.
 fn grants(database: &CatalogStore, options: &Serve) -> Result<Grants, CatalogError> {
     let earlier = database.lease_millis()?;
-    let millis = u64::try_from(options.lease.as_millis()).unwrap_or(u64::MAX);
-    if earlier != millis {
+    let millis = lease_millis(options);
+    if earlier < millis {
         database.put_lease_millis(millis)?;
     }
     let first = SessionId((folder::random()? >> 66) as u64);
     Ok(Grants::new(millis, first, earlier, boot_millis()))
 }
 
+/// Only this process's leases run now.
+fn shorten_lease(database: &CatalogStore, millis: u64) -> Result<(), Failed> {
+    if database.lease_millis()? == millis { Ok(()) } else { database.put_lease_millis(millis) }
+}
+
+fn lease_millis(options: &Serve) -> u64 {
+    u64::try_from(options.lease.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Every so often, sold-out products go back to 100.
-async fn restock(writer: Writer, interval: Duration) {
+async fn restock(shelf: Arc<Shelf<CatalogStore>>, writer: Writer, interval: Duration) {
+    shelf.earlier_leases_over().await;
     let mut turns = tokio::time::interval(interval);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     turns.tick().await;
@@ -163,7 +173,11 @@ async fn restock(writer: Writer, interval: Duration) {
 }
 
 /// Keeps `full` and the database's mark up to date; never ends.
-async fn watch_disk(shelf: Arc<Shelf<CatalogStore>>, full: Arc<AtomicBool>) {
+async fn watch_disk(shelf: Arc<Shelf<CatalogStore>>, full: Arc<AtomicBool>, lease: u64) {
+    shelf.earlier_leases_over().await;
+    if let Err(error) = shorten_lease(&shelf.database, lease) {
+        tracing::error!(%error, "the length of leases cannot be written");
+    }
     loop {
         let now = match space::check(shelf.database.path()) {
             Ok(()) => false,

@@ -1,6 +1,7 @@
 //! Look-ups beside the writer: what customers may see of the products, and the durable view.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use toystore_authority::{Database, Failed, Transaction};
 use toystore_coherence::messages::{Granted, ListProducts, LookedUp, RenewLease};
@@ -85,6 +86,17 @@ impl<D: Database> Shelf<D> {
     /// Grants or renews a lease.
     pub fn renew(&self, renew: &RenewLease) -> Granted {
         self.grants().renew(&renew.address, renew.session, boot_millis())
+    }
+
+    /// Waits until no lease of an earlier process can run any more.
+    ///
+    /// That process may have saved a change that no lease holder was told of: until then nobody
+    /// may see it, nor an answer that says it was done.
+    pub async fn earlier_leases_over(&self) {
+        let left = self.grants().quiet_for(boot_millis());
+        if left > 0 {
+            tokio::time::sleep(Duration::from_millis(left)).await;
+        }
     }
 
     /// The leases.

@@ -50,6 +50,9 @@ pub enum OrderError {
     /// Its database cannot be relied on any more.
     #[error("{0}")]
     Fatal(Fatal),
+    /// A thread ended that never should.
+    #[error("a thread of the replica broke off; see the log above; start it again")]
+    Broken,
     /// The cluster token cannot be read.
     #[error("{0}")]
     Token(#[from] TokenError),
@@ -130,8 +133,9 @@ pub async fn run(
         () = watch_space(options.data.clone(), full) => Ok(Ok(Ok(()))),
     };
     match core {
+        Ok(Ok(Ok(()))) => Ok(()),
         Ok(Ok(Err(fatal))) => Err(end_fatally(fatal, &options.data)),
-        _ => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(OrderError::Broken),
     }
 }
 

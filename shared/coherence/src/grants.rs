@@ -37,8 +37,8 @@ impl Grants {
         Self { millis, next: first, holders: BTreeMap::new(), quiet_until }
     }
 
-    /// For how many milliseconds from `now` no change may become visible, because leases of an
-    /// earlier process may still run.
+    /// For how many milliseconds from `now` leases of an earlier process may still run. It may have
+    /// saved a change without having told their holders: nobody may see it before.
     #[must_use]
     pub fn quiet_for(&self, now: u64) -> u64 {
         self.quiet_until.saturating_sub(now)

@@ -121,7 +121,10 @@ fn is_empty(health: &Health) -> bool {
 }
 
 fn choose_next(view: &View, answers: &BTreeMap<ReplicaId, Health>) -> Choice {
-    let in_sync = answers.values().filter(|health| view.has_in_sync(&health.member)).collect();
+    let in_sync = answers.values().filter(|health| view.has_in_sync(&health.member));
+    // Whoever lacks what another knows to be committed was rolled back.
+    let commit = in_sync.clone().map(|health| health.commit).max().unwrap_or_default();
+    let in_sync = in_sync.filter(|health| health.last.number >= commit).collect();
     propose(view.revision, in_sync).unwrap_or(Choice::Wait(Waiting::InSync(view.in_sync_ids())))
 }
 
@@ -195,6 +198,12 @@ mod tests {
         let stuck = Health { stuck: true, ..health(2) };
         assert_eq!(leader(choose(Some(&view), &ALL, &answers(&[health(1), stuck.clone()]))), 1);
         assert_eq!(leader(choose(Some(&view), &ALL, &answers(&[stuck]))), 2);
+        let ahead = Health {
+            commit: OrderNumber(1),
+            last: Position { number: OrderNumber(1), ..Position::ORIGIN },
+            ..health(1)
+        };
+        assert_eq!(leader(choose(Some(&view), &ALL, &answers(&[ahead, health(2)]))), 1);
         let waiting = Choice::Wait(Waiting::InSync(vec![ReplicaId(1), ReplicaId(2)]));
         assert_eq!(choose(Some(&view), &ALL, &answers(&[health(3)])), waiting);
     }

@@ -162,6 +162,8 @@ pub(crate) struct Leader {
     /// The write that promises the epoch, until it is saved.
     pub(crate) promise_write: Option<WriteId>,
     pub(crate) stage: Stage,
+    /// Everything up to here was committed by an earlier leader, as far as this one knew.
+    pub(crate) inherited: OrderNumber,
     pub(crate) resolving: Resolving,
     pub(crate) peers: BTreeMap<ReplicaId, Peer>,
     pub(crate) change: Option<PendingChange>,
@@ -314,6 +316,7 @@ impl<S: Stored> Replica<S> {
             if leader.has_work() && !held_back { leader.idle_ticks.saturating_add(1) } else { 0 };
         self.resend_transact();
         self.resend_change();
+        self.change_members()?;
         self.ask_reservations();
         self.settle_when_idle()?;
         self.prove_when_in_doubt();

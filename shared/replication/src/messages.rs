@@ -137,7 +137,8 @@ pub enum OrderRefusal {
     Busy,
     /// Fewer replicas are in sync than the operator demands.
     TooFewInSync,
-    /// It waited for its turn until the front end's patience ended.
+    /// It waited for its turn until the front end's patience ended. True of this copy alone:
+    /// another copy of the attempt may go on.
     Expired,
     /// This replica does not lead in that epoch.
     NotLeader(Option<View>),

@@ -62,8 +62,6 @@ impl<S: Stored> Replica<S> {
             } else {
                 self.refuse_waiter(&waiter, OrderRefusal::KeyReused);
             }
-        } else if too_few {
-            self.refuse_waiter(&waiter, OrderRefusal::TooFewInSync);
         } else if let Some(entry) = known.as_ref().filter(|entry| entry.number > commit) {
             // In the log but not committed yet: its commit answers.
             leader.tickets.insert(ticket, purchase.key.clone());
@@ -71,11 +69,17 @@ impl<S: Stored> Replica<S> {
             let order = InFlight { purchase, sent: true, waiters: vec![waiter] };
             leader.in_flight.insert(entry.purchase.key.clone(), order);
         } else if let Some(entry) = known {
-            if entry.purchase.same_body(&purchase) {
+            // What only the take-over committed may never have been acknowledged.
+            let taken_over = leader.inherited < entry.number && entry.number <= leader.start.number;
+            if too_few && taken_over {
+                self.refuse_waiter(&waiter, OrderRefusal::TooFewInSync);
+            } else if entry.purchase.same_body(&purchase) {
                 self.reply(ticket, Reply::Order(OrderReply::Placed(entry.number)));
             } else {
                 self.refuse_waiter(&waiter, OrderRefusal::KeyReused);
             }
+        } else if too_few {
+            self.refuse_waiter(&waiter, OrderRefusal::TooFewInSync);
         } else if leader.queue.len() >= queue {
             self.refuse_waiter(&waiter, OrderRefusal::Busy);
         } else {
@@ -112,6 +116,7 @@ impl<S: Stored> Replica<S> {
         if !ready {
             return Ok(());
         }
+        self.refuse_while_too_few();
         let (record, recorded) = self.to_record()?;
         let (settle, settled) = self.to_settle()?;
         let (me, batch) = (self.me, self.settings.batch);
@@ -143,6 +148,15 @@ impl<S: Stored> Replica<S> {
             Some(PendingTransact { transact, maybe_done: false, recorded, settled, call: None });
         self.resend_transact();
         Ok(())
+    }
+
+    /// The in-sync set may have shrunk since an order was admitted.
+    fn refuse_while_too_few(&mut self) {
+        let too_few = self.too_few_in_sync();
+        let Some(leader) = self.leader().filter(|_| too_few) else { return };
+        for key in std::mem::take(&mut leader.queue) {
+            self.refuse_all(&key, &OrderRefusal::TooFewInSync);
+        }
     }
 
     /// While no follower must acknowledge, the catalog is the second disk.

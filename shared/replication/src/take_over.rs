@@ -42,7 +42,7 @@ impl<S: Stored> Replica<S> {
         self.mark = view.epoch;
         self.cluster = Some(view.cluster);
         let promise_write = Some(self.write(None, Vec::new(), Vec::new()));
-        let start = self.log.last();
+        let (start, inherited) = (self.log.last(), self.commit);
         let followers = view.in_sync.iter().filter(|member| member.id != self.me.id);
         let peers = followers.map(|member| {
             let peer = Peer {
@@ -61,6 +61,7 @@ impl<S: Stored> Replica<S> {
             start,
             promise_write,
             stage: Stage::Agreeing,
+            inherited,
             resolving: Resolving::default(),
             peers: peers.collect(),
             change: None,

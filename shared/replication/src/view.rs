@@ -92,7 +92,12 @@ impl View {
             return Err(ViewRefusal::Superseded);
         }
         let in_sync = as_set(&proposal.in_sync, &proposal.leader)?;
-        if !in_sync.iter().all(|member| self.has_in_sync(member)) {
+        // An earlier process than the one in the view means a database that was rolled back.
+        let known = |member: &Member| {
+            let mut same = self.in_sync.iter().filter(|m| m.same_store(member));
+            same.any(|m| m.incarnation <= member.incarnation)
+        };
+        if !in_sync.iter().all(known) {
             return Err(ViewRefusal::NotInSync);
         }
         Ok(self.start_epoch(proposal.leader, in_sync))
@@ -194,6 +199,9 @@ mod tests {
         assert_eq!(view.elect(&outside), Err(ViewRefusal::NotInSync));
         let wiped = Member { store: StoreId(99), ..member(2) };
         assert_eq!(view.elect(&proposal(9, wiped, &[wiped])), Err(ViewRefusal::NotInSync));
+        let rolled_back = Member { incarnation: Incarnation(0), ..member(2) };
+        let proposed = proposal(9, rolled_back, &[rolled_back]);
+        assert_eq!(view.elect(&proposed), Err(ViewRefusal::NotInSync));
         let restarted = Member { incarnation: Incarnation(2), ..member(2) };
         assert!(view.elect(&proposal(9, restarted, &[restarted])).is_ok());
     }

@@ -5,51 +5,67 @@ use std::collections::{BTreeMap, BTreeSet};
 use toystore_authority::memory::MemoryDatabase;
 use toystore_authority::messages::Proposed;
 use toystore_authority::{Command, Database, Outcome, Transaction, execute, products};
-use toystore_domain::{Cents, OrderKey, ProductName, Purchase, Quantity};
+use toystore_coherence::messages::PutProduct;
+use toystore_domain::{Cents, OrderNumber, ProductName, Purchase};
 use toystore_replication::choice::{Choice, Health, RoleName, choose};
 use toystore_replication::effects::{Call, Reply};
 use toystore_replication::messages::{
     Answer, CatalogCall, NoAnswer, OrderReply, PeerCall, PlaceOrder,
 };
 use toystore_replication::{
-    Attempt, CallId, ClusterId, Edge, Event, Notice, Replica, ReplicaId, Request, Settings,
-    StoreId, Ticket, View, Write, WriteId,
+    CallId, ClusterId, Edge, Event, Notice, Replica, ReplicaId, Request, Settings, StoreId, Ticket,
+    View, Write, WriteId,
 };
 
 use super::checks::{
     Told, acknowledged_is_durable, at_rest, books_balance, committed_prefixes_agree,
 };
 use super::disk::Disk;
+use super::front_ends::{Attempting, Copy, FRONT_ENDS, Look, PRODUCTS, name};
 use super::{Core, Random, Seen};
 
-const IDS: [ReplicaId; 3] = [ReplicaId(1), ReplicaId(2), ReplicaId(3)];
-const PRODUCTS: [&str; 2] = ["Tux", "Whale"];
 const TICK: u64 = 10;
 const TIMEOUT: u64 = 60;
 
 /// A process's life: messages of an earlier one find nobody.
-type Life = u64;
+pub type Life = u64;
 
 /// Something on its way.
 #[derive(Clone, Debug)]
-enum Item {
+#[allow(missing_docs)]
+pub enum Item {
     Tick(ReplicaId, Life),
     Synced(ReplicaId, Life, WriteId),
     ToPeer { from: (ReplicaId, Life), call: CallId, to: ReplicaId, message: PeerCall },
     ToCatalog { from: (ReplicaId, Life), call: CallId, message: CatalogCall },
     Answered { to: (ReplicaId, Life), call: CallId, answer: Answer },
     Notice(ReplicaId, View),
-    Order(ReplicaId, PlaceOrder),
-    Choose,
+    Order(ReplicaId, Copy, PlaceOrder),
+    CopyAnswered(Copy, OrderReply),
+    CopyMissed(Copy),
+    Again(usize),
+    Look(ReplicaId, Look),
+    Expired(ReplicaId, Life, Ticket),
+    Choose(usize),
+    Crash(ReplicaId),
     Restart(ReplicaId),
     CatalogUp,
 }
 
 /// Who gets a reply.
 #[derive(Clone, Debug)]
-enum Asker {
-    Peer { from: (ReplicaId, Life), call: CallId },
-    Client(Purchase),
+pub enum Asker {
+    /// Another replica.
+    Peer {
+        /// Which, in which life.
+        from: (ReplicaId, Life),
+        /// Its call.
+        call: CallId,
+    },
+    /// A front end, for a copy of an order.
+    Orders(Copy),
+    /// A front end, for a look-up.
+    Looks(Look),
 }
 
 struct Node {
@@ -57,29 +73,55 @@ struct Node {
     life: Life,
     disk: Disk,
     askers: BTreeMap<Ticket, Asker>,
+    /// Stopped until then.
+    paused_until: u64,
+    /// Its disk syncs nothing until then.
+    disk_until: u64,
 }
 
 /// Everything.
 pub struct World {
     seed: u64,
-    random: Random,
-    now: u64,
+    pub(super) random: Random,
+    pub(super) now: u64,
+    pub(super) ids: Vec<ReplicaId>,
+    settings: Settings,
     sequence: u64,
     agenda: BTreeMap<(u64, u64), Item>,
     nodes: BTreeMap<ReplicaId, Node>,
     catalog: MemoryDatabase,
     catalog_up: bool,
-    /// One-way cuts; 0 is the catalog.
+    /// One-way cuts; 0 is the catalog, 8 and 9 are front ends.
     cuts: BTreeSet<(u8, u8)>,
     healing: bool,
     tickets: u64,
-    purchases: Vec<Purchase>,
-    told: Told,
+    pub(super) attempts: Vec<Attempting>,
+    /// The view that each front end knows.
+    pub(super) known: [Option<View>; FRONT_ENDS],
+    pub(super) told: Told,
     stores: u128,
+    /// Its disk is slower than the others'.
+    slow: Option<ReplicaId>,
+    lost_disks: Vec<Disk>,
     /// Calls that were answered already: each is answered once.
     answered: BTreeSet<(ReplicaId, Life, CallId)>,
     /// What happened.
     pub seen: Seen,
+}
+
+/// The replica whose process takes this in.
+fn addressee(item: &Item) -> Option<ReplicaId> {
+    match item {
+        Item::Tick(id, _)
+        | Item::Synced(id, ..)
+        | Item::ToPeer { to: id, .. }
+        | Item::Answered { to: (id, _), .. }
+        | Item::Notice(id, _)
+        | Item::Order(id, ..)
+        | Item::Look(id, _)
+        | Item::Expired(id, ..) => Some(*id),
+        _ => None,
+    }
 }
 
 /// Collects the acts of one step.
@@ -105,8 +147,15 @@ impl Edge for Acts {
     }
 }
 
-fn settings() -> Settings {
-    Settings { min_in_sync: 1, batch: 4, page: 3, queue: 100, silence_ticks: 4, stuck_ticks: 20 }
+/// How many replicas, and what the operator demands: one seed in two has three replicas and the
+/// defaults.
+fn shape(random: &mut Random) -> (u8, Settings) {
+    let replicas = [3, 3, 3, 3, 1, 2, 3, 5][random.below(8) as usize];
+    let min_in_sync = if random.chance(300) { 2.min(usize::from(replicas)) } else { 1 };
+    let queue = if random.chance(200) { 2 } else { 100 };
+    let settings =
+        Settings { min_in_sync, batch: 4, page: 3, queue, silence_ticks: 4, stuck_ticks: 20 };
+    (replicas, settings)
 }
 
 impl World {
@@ -121,10 +170,14 @@ impl World {
             products::put(&mut tx, &name, price, Some(20), &mut BTreeSet::new()).unwrap();
         }
         tx.commit().unwrap();
+        let mut random = Random::new(seed);
+        let (replicas, settings) = shape(&mut random);
         let mut world = Self {
             seed,
-            random: Random::new(seed),
+            random,
             now: 0,
+            ids: (1..=replicas).map(ReplicaId).collect(),
+            settings,
             sequence: 0,
             agenda: BTreeMap::new(),
             nodes: BTreeMap::new(),
@@ -133,24 +186,36 @@ impl World {
             cuts: BTreeSet::new(),
             healing: false,
             tickets: 0,
-            purchases: Vec::new(),
+            attempts: Vec::new(),
+            known: [None, None],
             told: Told::default(),
             stores: 0,
+            slow: None,
+            lost_disks: Vec::new(),
             answered: BTreeSet::new(),
             seen: Seen::default(),
         };
-        for id in IDS {
+        for id in world.ids.clone() {
             world.stores += 1;
             let disk = Disk::new(StoreId(world.stores));
-            let node = Node { core: None, life: 0, disk, askers: BTreeMap::new() };
+            let node = Node {
+                core: None,
+                life: 0,
+                disk,
+                askers: BTreeMap::new(),
+                paused_until: 0,
+                disk_until: 0,
+            };
             world.nodes.insert(id, node);
             world.restart(id);
         }
-        world.put(1, Item::Choose);
+        for front_end in 0..FRONT_ENDS {
+            world.put(1, Item::Choose(front_end));
+        }
         world
     }
 
-    fn put(&mut self, delay: u64, item: Item) {
+    pub(super) fn put(&mut self, delay: u64, item: Item) {
         self.sequence += 1;
         self.agenda.insert((self.now + delay.max(1), self.sequence), item);
     }
@@ -159,7 +224,7 @@ impl World {
     pub fn faults(&mut self, steps: u64) {
         for _ in 0..steps {
             self.trouble();
-            self.order_something();
+            self.front_ends_work();
             self.next();
         }
     }
@@ -170,9 +235,14 @@ impl World {
     /// When it does not, within a bound.
     pub fn heal(&mut self) {
         self.healing = true;
+        let now = self.now;
+        for node in self.nodes.values_mut() {
+            node.paused_until = now.min(node.paused_until);
+            node.disk_until = now.min(node.disk_until);
+        }
         self.cuts.clear();
         self.catalog_up = true;
-        for id in IDS {
+        for id in self.ids.clone() {
             if self.nodes[&id].core.is_none() {
                 self.restart(id);
             }
@@ -198,9 +268,40 @@ impl World {
         );
     }
 
+    /// Whether a replica that restarts is soon in sync again although orders keep coming, without
+    /// faults, and its disk is slower than the others'; `None` where the store has fewer than three.
+    #[must_use]
+    pub fn joins_under_load(&mut self) -> Option<bool> {
+        if self.ids.len() < 3 {
+            return None;
+        }
+        self.healing = true;
+        let slow = self.ids[0];
+        self.slow = Some(slow);
+        self.settings = Settings { batch: 50, page: 500, queue: 1_000, ..self.settings };
+        for id in self.ids.clone() {
+            self.crash(id);
+            self.restart(id);
+        }
+        (0..2_000).for_each(|_| self.next());
+        self.crash(slow);
+        let mut out = false;
+        for _ in 0..1_000 {
+            (0..12).for_each(|_| self.order_something());
+            (0..30).for_each(|_| self.next());
+            let view = self.catalog.rows().view;
+            let whole = view.is_some_and(|view| view.in_sync.len() == self.ids.len());
+            out |= !whole;
+            if out && whole {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+
     fn is_at_rest(&self) -> bool {
         let rows = self.catalog.rows();
-        let all = rows.view.as_ref().is_some_and(|view| view.in_sync.len() == IDS.len());
+        let all = rows.view.as_ref().is_some_and(|view| view.in_sync.len() == self.ids.len());
         let mut healths = self.nodes.values().map(|node| node.core.as_ref().map(Replica::health));
         let quiet = |health: Health| {
             health.commit == health.last.number
@@ -208,17 +309,32 @@ impl World {
                 && matches!(health.role, RoleName::Leader | RoleName::Follower)
         };
         let idle = self.nodes.values().all(|node| node.disk.waiting() == 0);
-        let busy = self.agenda.values().any(|item| matches!(item, Item::Order(..)));
+        // A single replica's orders keep their rows: the catalog is their second disk.
+        let alone = self.ids.len() == 1;
+        let busy = self
+            .agenda
+            .values()
+            .any(|item| matches!(item, Item::Order(..) | Item::Again(_) | Item::CopyMissed(_)));
         all && !busy
             && idle
-            && rows.reservations.is_empty()
+            && rows.reservations.values().all(|row| alone && row.recorded.is_some())
             && healths.all(|health| health.is_some_and(quiet))
     }
 
     fn trouble(&mut self) {
         if self.random.chance(4) {
-            let id = IDS[self.random.below(3) as usize];
+            let id = self.any();
             self.crash(id);
+        }
+        if self.random.chance(1) {
+            let (id, until) = (self.any(), self.now + self.random.below(200));
+            self.nodes.get_mut(&id).unwrap().paused_until = until;
+            self.seen.pauses += 1;
+        }
+        if self.random.chance(1) {
+            let (id, until) = (self.any(), self.now + self.random.below(200));
+            self.nodes.get_mut(&id).unwrap().disk_until = until;
+            self.seen.stuck_disks += 1;
         }
         if self.random.chance(1) {
             self.seen.catalog_crashes += u64::from(self.catalog_up);
@@ -227,7 +343,10 @@ impl World {
             self.put(delay, Item::CatalogUp);
         }
         if self.random.chance(3) {
-            let cut = (self.random.below(4) as u8, self.random.below(4) as u8);
+            let mut places: Vec<u8> = self.ids.iter().map(|id| id.0).collect();
+            places.extend([0, name(0), name(1)]);
+            let mut any = || places[self.random.below(places.len() as u64) as usize];
+            let cut = (any(), any());
             self.cuts.insert(cut);
         }
         if self.random.chance(12) {
@@ -236,21 +355,41 @@ impl World {
         if self.random.chance(1) {
             self.wipe();
         }
+        if self.random.chance(3) && self.catalog_up {
+            self.adjust();
+        }
+    }
+
+    /// An administrator changes the stock of a product.
+    fn adjust(&mut self) {
+        let name = ProductName::new(PRODUCTS[self.random.below(2) as usize]).unwrap();
+        let stock = Some(self.random.below(20));
+        self.run_command(&Command::Put(PutProduct { name, price: None, stock }));
     }
 
     /// A disk is lost, where the promise allows: another in-sync replica stays, and none was lost
     /// since all were in sync.
     fn wipe(&mut self) {
-        let view = self.catalog.rows().view;
-        if view.is_none_or(|view| view.in_sync.len() < 3) {
+        let Some(view) = self.catalog.rows().view else { return };
+        let whole = |id: &ReplicaId| {
+            let store = self.nodes[id].disk.store();
+            view.in_sync.iter().any(|member| (member.id, member.store) == (*id, store))
+        };
+        if self.ids.len() < 3 || !self.ids.iter().all(whole) {
             return;
         }
-        let id = IDS[self.random.below(3) as usize];
+        let id = self.any();
         self.crash(id);
         self.stores += 1;
         let store = StoreId(self.stores);
-        self.nodes.get_mut(&id).unwrap().disk = Disk::new(store);
+        let node = self.nodes.get_mut(&id).unwrap();
+        self.lost_disks.push(std::mem::replace(&mut node.disk, Disk::new(store)));
         self.seen.wipes += 1;
+    }
+
+    fn any(&mut self) -> ReplicaId {
+        let index = self.random.below(self.ids.len() as u64) as usize;
+        self.ids[index]
     }
 
     fn crash(&mut self, id: ReplicaId) {
@@ -267,6 +406,8 @@ impl World {
                 self.answer(id.0, from, call, Answer::None(NoAnswer::Broken));
             }
         }
+        let node = self.nodes.get_mut(&id).unwrap();
+        (node.paused_until, node.disk_until) = (0, 0);
         let delay = 20 + self.random.below(500);
         self.put(delay, Item::Restart(id));
     }
@@ -278,46 +419,12 @@ impl World {
         }
         node.life += 1;
         let saved = node.disk.start(id);
-        node.core = Some(Replica::new(settings(), saved, node.disk.clone()));
+        node.core = Some(Replica::new(self.settings, saved, node.disk.clone()));
         let life = node.life;
         self.put(TICK, Item::Tick(id, life));
     }
 
-    fn order_something(&mut self) {
-        if !self.random.chance(60) {
-            return;
-        }
-        let again = !self.purchases.is_empty() && self.random.chance(400);
-        let purchase = if again {
-            let index = self.random.below(self.purchases.len() as u64) as usize;
-            self.purchases[index].clone()
-        } else {
-            let product = PRODUCTS[self.random.below(2) as usize];
-            let purchase = Purchase {
-                key: OrderKey::new(&format!("k{}", self.purchases.len())).unwrap(),
-                product: ProductName::new(product).unwrap(),
-                quantity: Quantity::new(1 + self.random.below(3)).unwrap(),
-            };
-            self.purchases.push(purchase.clone());
-            purchase
-        };
-        // A front end may know an old view.
-        let to = IDS[self.random.below(3) as usize];
-        let Some(view) = self.catalog.rows().view else { return };
-        let to = if self.random.chance(900) { view.leader.id } else { to };
-        let attempt = Attempt(self.random.number());
-        let place =
-            PlaceOrder { epoch: view.epoch, attempt, repeat: false, purchase, patience_ms: 1000 };
-        let delay = self.random.below(20);
-        if self.random.chance(100) {
-            let late = 100 + self.random.below(300);
-            let copy = PlaceOrder { repeat: true, ..place.clone() };
-            self.put(late, Item::Order(to, copy));
-        }
-        self.put(delay, Item::Order(to, place));
-    }
-
-    fn passes(&mut self, from: u8, to: u8) -> bool {
+    pub(super) fn passes(&mut self, from: u8, to: u8) -> bool {
         let lost = !self.healing && self.random.chance(15);
         self.seen.lost += u64::from(lost);
         !lost && !self.cuts.contains(&(from, to))
@@ -333,6 +440,12 @@ impl World {
     fn next(&mut self) {
         let Some(((time, _), item)) = self.agenda.pop_first() else { return };
         self.now = time;
+        if let Some(id) = addressee(&item)
+            && self.nodes[&id].paused_until > time
+        {
+            let wait = self.nodes[&id].paused_until - time;
+            return self.put(wait, item);
+        }
         match item {
             Item::Tick(id, life) => {
                 if self.nodes[&id].life == life && self.nodes[&id].core.is_some() {
@@ -362,11 +475,30 @@ impl World {
                 }
             }
             Item::Notice(id, view) => self.step(id, Event::View(view)),
-            Item::Order(id, place) => {
-                let asker = Asker::Client(place.purchase.clone());
-                self.request(id, asker, Request::Order(place));
+            Item::Order(id, copy, place) => {
+                if self.nodes[&id].core.is_none() {
+                    self.copy_refused(copy);
+                } else {
+                    let patience = u64::from(place.patience_ms);
+                    let request = Request::Order(place);
+                    self.request(id, Asker::Orders(copy), request, Some(patience));
+                }
             }
-            Item::Choose => self.choose(),
+            Item::CopyAnswered(copy, reply) => self.judge(copy, Ok(reply)),
+            Item::CopyMissed(copy) => self.copy_missed(copy),
+            Item::Again(attempt) => self.send_copy(attempt),
+            Item::Look(id, look) => self.look(id, look),
+            Item::Expired(id, life, ticket) => {
+                if self.nodes[&id].life == life && self.nodes[&id].askers.contains_key(&ticket) {
+                    self.step(id, Event::Expired(ticket));
+                    let node = &self.nodes[&id];
+                    let answered = node.core.is_none() || !node.askers.contains_key(&ticket);
+                    assert!(answered, "seed {}: whose patience ended waits on", self.seed);
+                }
+            }
+            Item::Choose(front_end) => self.choose(front_end),
+            Item::Crash(_) if self.healing => {}
+            Item::Crash(id) => self.crash(id),
             Item::Restart(id) => self.restart(id),
             Item::CatalogUp => self.catalog_up = true,
         }
@@ -383,15 +515,25 @@ impl World {
             PeerCall::Fetch(fetch) => Request::Fetch(fetch),
             PeerCall::Join(join) => Request::Join(join),
         };
-        self.request(to, Asker::Peer { from, call }, request);
+        self.request(to, Asker::Peer { from, call }, request, None);
     }
 
-    fn request(&mut self, to: ReplicaId, asker: Asker, request: Request) {
+    pub(super) fn request(
+        &mut self,
+        to: ReplicaId,
+        asker: Asker,
+        request: Request,
+        patience: Option<u64>,
+    ) {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         let node = self.nodes.get_mut(&to).unwrap();
         if node.core.is_some() {
             node.askers.insert(ticket, asker);
+            let life = node.life;
+            if let Some(patience) = patience {
+                self.put(patience, Item::Expired(to, life, ticket));
+            }
             self.step(to, Event::Request(ticket, request));
         }
     }
@@ -426,16 +568,23 @@ impl World {
     }
 
     /// A front end looks for a leader, now and then for no good reason.
-    fn choose(&mut self) {
+    fn choose(&mut self, front_end: usize) {
         let delay = 20 + self.random.below(60);
-        self.put(delay, Item::Choose);
-        if !self.catalog_up {
+        self.put(delay, Item::Choose(front_end));
+        let away = |id: u8| {
+            let front_end = name(front_end);
+            self.cuts.contains(&(front_end, id)) || self.cuts.contains(&(id, front_end))
+        };
+        if !self.catalog_up || away(0) {
             return;
         }
+        let away: BTreeSet<_> = self.ids.iter().copied().filter(|id| away(id.0)).collect();
         let view = self.catalog.rows().view;
+        self.known[front_end] = view.clone();
         let mut answers = BTreeMap::new();
-        for id in IDS {
+        for id in self.ids.clone() {
             let unseen = !self.healing && self.random.chance(100);
+            let unseen = unseen || away.contains(&id) || self.nodes[&id].paused_until > self.now;
             if let Some(core) = self.nodes[&id].core.as_ref().filter(|_| !unseen) {
                 answers.insert(id, core.health());
             }
@@ -453,14 +602,15 @@ impl World {
             self.put(2, Item::Notice(id, view));
             return;
         }
-        if let Choice::Propose(proposal) = choose(view.as_ref(), &IDS, &answers)
+        if let Choice::Propose(proposal) = choose(view.as_ref(), &self.ids, &answers)
             && let Outcome::Proposed(Proposed::Accepted(view)) =
                 self.run_command(&Command::Propose(proposal))
         {
             self.seen.leaders += 1;
-            for id in IDS {
+            self.known[front_end] = Some(view.clone());
+            for id in self.ids.clone() {
                 let delay = self.random.below(20);
-                if self.passes(9, id.0) {
+                if self.passes(name(front_end), id.0) {
                     self.put(delay, Item::Notice(id, view.clone()));
                 }
             }
@@ -482,7 +632,9 @@ impl World {
         let life = node.life;
         for (write, content) in acts.writes {
             self.nodes[&id].disk.write(write, content);
-            let delay = 1 + self.random.below(15);
+            let stuck = self.nodes[&id].disk_until.saturating_sub(self.now);
+            let slow = if self.slow == Some(id) { 25 } else { 0 };
+            let delay = stuck + slow + 1 + self.random.below(15);
             self.put(delay, Item::Synced(id, life, write));
         }
         if !self.healing && self.random.chance(2) {
@@ -497,6 +649,11 @@ impl World {
             self.reply(id, ticket, reply);
         }
         for notice in acts.notices {
+            if !self.healing && self.random.chance(20) {
+                // What a leader does next is where it hurts most.
+                let delay = self.random.below(60);
+                self.put(delay, Item::Crash(id));
+            }
             match notice {
                 Notice::Truncated { .. } => self.seen.truncated += 1,
                 Notice::LostOrder(key, number) => {
@@ -530,14 +687,12 @@ impl World {
             panic!("seed {}: {ticket:?} was answered twice", self.seed);
         };
         match (asker, reply) {
-            (Asker::Client(purchase), Reply::Order(OrderReply::Placed(number))) => {
-                if self.told.placed(&purchase.key, number) {
-                    self.seen.acknowledged += 1;
-                    let view = self.catalog.rows().view;
-                    self.seen.alone += u64::from(view.is_some_and(|view| view.in_sync.len() == 1));
-                }
+            (Asker::Orders(copy), Reply::Order(reply)) => self.copy_replied(id, copy, reply),
+            (Asker::Looks(look), Reply::Read(reply)) => self.found(look, reply),
+            (Asker::Looks(look), Reply::List(reply)) => self.listed(look, reply),
+            (asker @ (Asker::Orders(_) | Asker::Looks(_)), reply) => {
+                panic!("{asker:?}: {reply:?}")
             }
-            (Asker::Client(_), _) => {}
             (Asker::Peer { from, call }, reply) => {
                 let answer = match reply {
                     Reply::Appended(appended) => Answer::Appended(appended),
@@ -548,6 +703,30 @@ impl World {
                 self.answer(id.0, from, call, answer);
             }
         }
+    }
+
+    /// A replica acknowledges an order: it is on two disks, and on as many as the operator demands.
+    pub(super) fn acknowledged(&mut self, by: ReplicaId, purchase: &Purchase, number: OrderNumber) {
+        if !self.told.placed(purchase, number) {
+            return;
+        }
+        self.seen.acknowledged += 1;
+        let rows = self.catalog.rows();
+        let Some(view) = rows.view else { return };
+        self.seen.alone += u64::from(view.in_sync.len() == 1);
+        let holds = |disk: &&Disk| {
+            disk.synced(number).is_some_and(|entry| entry.purchase.key == purchase.key)
+        };
+        let disks = self.nodes.values().map(|node| &node.disk).chain(&self.lost_disks);
+        let replicas = disks.filter(holds).count();
+        let row = rows.reservations.get(&purchase.key);
+        let recorded = row.is_some_and(|row| row.recorded == Some(number));
+        let copies = replicas + usize::from(recorded);
+        assert!(copies >= 2, "I1: order {number}, acknowledged by {by}, is on one disk: {view:?}");
+        let epoch = self.nodes[&by].disk.synced(number).map(|entry| entry.epoch);
+        // What a leader takes over is committed by whoever is in sync then.
+        let enough = epoch != Some(view.epoch) || replicas >= self.settings.min_in_sync;
+        assert!(enough, "order {number} is on {replicas} replicas only");
     }
 
     fn check(&self) {

@@ -1,0 +1,78 @@
+//! A catalog that is killed between saving a change and telling the lease holders of it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use toystore_coherence::messages::{LookUp, PutProduct, RenewLease};
+use toystore_domain::ProductName;
+use toystore_host::{Address, Caller, ClusterToken};
+
+fn start(folder: &Path, address: &str) -> Child {
+    let child = Command::new(env!("CARGO_BIN_EXE_toystore-catalog"))
+        .args(["serve", "--listen", address, "--replicas", "1=127.0.0.1:9"])
+        .arg("--data")
+        .arg(folder.join("catalog"))
+        .arg("--products")
+        .arg(folder.join("products.csv"))
+        .arg("--cluster-token")
+        .arg(folder.join("token"))
+        .stderr(Stdio::null())
+        .spawn();
+    child.unwrap()
+}
+
+#[tokio::test]
+async fn a_change_that_nobody_was_told_of_shows_only_after_the_leases() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("products.csv"), "name,price,stock\nTux,25.99,100\n")
+        .unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "0123456789abcdef0123456789abcdef0123456789abcdef\n").unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let address = {
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        free.local_addr().unwrap().to_string()
+    };
+    // A front end that holds a lease, caches, and does not hear the invalidation.
+    let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let caller = Caller::new(ClusterToken::read(&token).unwrap()).unwrap();
+    let to: Address = address.parse().unwrap();
+    let second = Duration::from_secs(1);
+    let name = ProductName::new("Tux").unwrap();
+    let mut catalog = start(folder.path(), &address);
+    let look_up = LookUp { name: name.clone() };
+    let cached = loop {
+        if let Ok(looked_up) = caller.call(&to, &look_up, second).await {
+            break looked_up;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(cached.cacheable);
+    // Past the quiet time of the first process.
+    let renew = RenewLease { address: deaf.local_addr().unwrap().to_string(), session: None };
+    let sent = Instant::now();
+    let granted = caller.call(&to, &renew, second).await.unwrap();
+    let lease_ends = sent + Duration::from_millis(granted.millis - 10);
+    let put = PutProduct { name, price: None, stock: Some(7) };
+    let changed = caller.call(&to, &put, Duration::from_millis(150)).await;
+    assert!(changed.is_err(), "not answered before the lease has run out");
+    catalog.kill().unwrap();
+    catalog.wait().unwrap();
+    let mut catalog = start(folder.path(), &address);
+    let seen = loop {
+        if let Ok(looked_up) = caller.call(&to, &look_up, second).await {
+            break looked_up;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    let left = lease_ends.saturating_duration_since(Instant::now());
+    catalog.kill().unwrap();
+    catalog.wait().unwrap();
+    println!("cached {cached:?}\nseen {seen:?}\nlease still runs {left:?}");
+    assert!(left.is_zero() || seen.product == cached.product, "a stale cache, for {left:?} more");
+}
