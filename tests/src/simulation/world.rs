@@ -1,13 +1,15 @@
 //! The world around the cores: who is up, what is on its way, what goes wrong.
 
+mod catalog;
+mod faults;
+mod network;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use toystore_authority::memory::MemoryDatabase;
-use toystore_authority::messages::Proposed;
-use toystore_authority::{Command, Database, Outcome, Transaction, execute, products};
-use toystore_coherence::messages::PutProduct;
+use toystore_authority::{Database, Transaction, products};
 use toystore_domain::{Cents, OrderNumber, ProductName, Purchase};
-use toystore_replication::choice::{Choice, Health, RoleName, choose};
+use toystore_replication::choice::{Health, RoleName};
 use toystore_replication::effects::{Call, Reply};
 use toystore_replication::messages::{
     Answer, CatalogCall, NoAnswer, OrderReply, PeerCall, PlaceOrder,
@@ -21,7 +23,7 @@ use super::checks::{
     Told, acknowledged_is_durable, at_rest, books_balance, committed_prefixes_agree,
 };
 use super::disk::Disk;
-use super::front_ends::{Attempting, Copy, FRONT_ENDS, Look, PRODUCTS, name};
+use super::front_ends::{Attempting, Copy, FRONT_ENDS, Look, PRODUCTS};
 use super::{Core, Random, Seen};
 
 const TICK: u64 = 10;
@@ -321,120 +323,10 @@ impl World {
             && healths.all(|health| health.is_some_and(quiet))
     }
 
-    fn trouble(&mut self) {
-        if self.random.chance(4) {
-            let id = self.any();
-            self.crash(id);
-        }
-        if self.random.chance(1) {
-            let (id, until) = (self.any(), self.now + self.random.below(200));
-            self.nodes.get_mut(&id).unwrap().paused_until = until;
-            self.seen.pauses += 1;
-        }
-        if self.random.chance(1) {
-            let (id, until) = (self.any(), self.now + self.random.below(200));
-            self.nodes.get_mut(&id).unwrap().disk_until = until;
-            self.seen.stuck_disks += 1;
-        }
-        if self.random.chance(1) {
-            self.seen.catalog_crashes += u64::from(self.catalog_up);
-            self.catalog_up = false;
-            let delay = self.random.below(400);
-            self.put(delay, Item::CatalogUp);
-        }
-        if self.random.chance(3) {
-            let mut places: Vec<u8> = self.ids.iter().map(|id| id.0).collect();
-            places.extend([0, name(0), name(1)]);
-            let mut any = || places[self.random.below(places.len() as u64) as usize];
-            let cut = (any(), any());
-            self.cuts.insert(cut);
-        }
-        if self.random.chance(12) {
-            self.cuts.pop_first();
-        }
-        if self.random.chance(1) {
-            self.wipe();
-        }
-        if self.random.chance(3) && self.catalog_up {
-            self.adjust();
-        }
-    }
-
-    /// An administrator changes the stock of a product.
-    fn adjust(&mut self) {
-        let name = ProductName::new(PRODUCTS[self.random.below(2) as usize]).unwrap();
-        let stock = Some(self.random.below(20));
-        self.run_command(&Command::Put(PutProduct { name, price: None, stock }));
-    }
-
-    /// A disk is lost, where the promise allows: another in-sync replica stays, and none was lost
-    /// since all were in sync.
-    fn wipe(&mut self) {
-        let Some(view) = self.catalog.rows().view else { return };
-        let whole = |id: &ReplicaId| {
-            let store = self.nodes[id].disk.store();
-            view.in_sync.iter().any(|member| (member.id, member.store) == (*id, store))
-        };
-        if self.ids.len() < 3 || !self.ids.iter().all(whole) {
-            return;
-        }
-        let id = self.any();
-        self.crash(id);
-        self.stores += 1;
-        let store = StoreId(self.stores);
-        let node = self.nodes.get_mut(&id).unwrap();
-        self.lost_disks.push(std::mem::replace(&mut node.disk, Disk::new(store)));
-        self.seen.wipes += 1;
-    }
-
-    fn any(&mut self) -> ReplicaId {
-        let index = self.random.below(self.ids.len() as u64) as usize;
-        self.ids[index]
-    }
-
-    fn crash(&mut self, id: ReplicaId) {
-        let kept = self.random.below(4) as usize;
-        let node = self.nodes.get_mut(&id).unwrap();
-        if node.core.take().is_none() {
-            return;
-        }
-        node.disk.crash(kept);
-        let askers = std::mem::take(&mut node.askers);
-        self.seen.crashes += 1;
-        for asker in askers.into_values() {
-            if let Asker::Peer { from, call } = asker {
-                self.answer(id.0, from, call, Answer::None(NoAnswer::Broken));
-            }
-        }
-        let node = self.nodes.get_mut(&id).unwrap();
-        (node.paused_until, node.disk_until) = (0, 0);
-        let delay = 20 + self.random.below(500);
-        self.put(delay, Item::Restart(id));
-    }
-
-    fn restart(&mut self, id: ReplicaId) {
-        let node = self.nodes.get_mut(&id).unwrap();
-        if node.core.is_some() {
-            return;
-        }
-        node.life += 1;
-        let saved = node.disk.start(id);
-        node.core = Some(Replica::new(self.settings, saved, node.disk.clone()));
-        let life = node.life;
-        self.put(TICK, Item::Tick(id, life));
-    }
-
     pub(super) fn passes(&mut self, from: u8, to: u8) -> bool {
         let lost = !self.healing && self.random.chance(15);
         self.seen.lost += u64::from(lost);
         !lost && !self.cuts.contains(&(from, to))
-    }
-
-    fn answer(&mut self, from: u8, to: (ReplicaId, Life), call: CallId, answer: Answer) {
-        let delay = 1 + self.random.below(12);
-        if self.passes(from, to.0.0) {
-            self.put(delay, Item::Answered { to, call, answer });
-        }
     }
 
     fn next(&mut self) {
@@ -505,19 +397,6 @@ impl World {
         self.check();
     }
 
-    fn deliver(&mut self, from: (ReplicaId, Life), call: CallId, to: ReplicaId, message: PeerCall) {
-        if self.nodes[&to].core.is_none() {
-            self.answer(to.0, from, call, Answer::None(NoAnswer::Refused));
-            return;
-        }
-        let request = match message {
-            PeerCall::Append(append) => Request::Append(append),
-            PeerCall::Fetch(fetch) => Request::Fetch(fetch),
-            PeerCall::Join(join) => Request::Join(join),
-        };
-        self.request(to, Asker::Peer { from, call }, request, None);
-    }
-
     pub(super) fn request(
         &mut self,
         to: ReplicaId,
@@ -535,85 +414,6 @@ impl World {
                 self.put(patience, Item::Expired(to, life, ticket));
             }
             self.step(to, Event::Request(ticket, request));
-        }
-    }
-
-    fn ask_catalog(&mut self, call: CatalogCall) -> Answer {
-        let command = match call {
-            CatalogCall::Transact(transact) => {
-                self.seen.cancelled += transact.cancel.len() as u64;
-                Command::Transact(transact)
-            }
-            CatalogCall::ListReservations(list) => Command::ListReservations(list),
-            CatalogCall::ChangeMembers(change) => Command::ChangeMembers(change),
-            CatalogCall::ReadView => return Answer::View(self.catalog.rows().view),
-        };
-        match self.run_command(&command) {
-            Outcome::Transacted(transacted) => Answer::Transacted(transacted),
-            Outcome::Reservations(reservations) => Answer::Reservations(reservations),
-            Outcome::Changed(changed) => {
-                self.seen.membership += 1;
-                Answer::Changed(changed)
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn run_command(&mut self, command: &Command) -> Outcome {
-        let mut tx = self.catalog.begin();
-        let outcome = execute(&mut tx, command, &mut BTreeSet::new()).unwrap();
-        execute(&mut tx, &Command::Restock(10), &mut BTreeSet::new()).unwrap();
-        tx.commit().unwrap();
-        outcome
-    }
-
-    /// A front end looks for a leader, now and then for no good reason.
-    fn choose(&mut self, front_end: usize) {
-        let delay = 20 + self.random.below(60);
-        self.put(delay, Item::Choose(front_end));
-        let away = |id: u8| {
-            let front_end = name(front_end);
-            self.cuts.contains(&(front_end, id)) || self.cuts.contains(&(id, front_end))
-        };
-        if !self.catalog_up || away(0) {
-            return;
-        }
-        let away: BTreeSet<_> = self.ids.iter().copied().filter(|id| away(id.0)).collect();
-        let view = self.catalog.rows().view;
-        self.known[front_end] = view.clone();
-        let mut answers = BTreeMap::new();
-        for id in self.ids.clone() {
-            let unseen = !self.healing && self.random.chance(100);
-            let unseen = unseen || away.contains(&id) || self.nodes[&id].paused_until > self.now;
-            if let Some(core) = self.nodes[&id].core.as_ref().filter(|_| !unseen) {
-                answers.insert(id, core.health());
-            }
-        }
-        let leads = |view: &View| {
-            answers.get(&view.leader.id).is_some_and(|health| {
-                let leading = matches!(health.role, RoleName::Leader | RoleName::TakingOver);
-                let not_told = health.promise < view.epoch;
-                health.member == view.leader && !health.stuck && (leading || not_told)
-            })
-        };
-        let rash = !self.healing && self.random.chance(30);
-        if let Some(view) = view.as_ref().filter(|view| leads(view) && !rash) {
-            let (id, view) = (view.leader.id, view.clone());
-            self.put(2, Item::Notice(id, view));
-            return;
-        }
-        if let Choice::Propose(proposal) = choose(view.as_ref(), &self.ids, &answers)
-            && let Outcome::Proposed(Proposed::Accepted(view)) =
-                self.run_command(&Command::Propose(proposal))
-        {
-            self.seen.leaders += 1;
-            self.known[front_end] = Some(view.clone());
-            for id in self.ids.clone() {
-                let delay = self.random.below(20);
-                if self.passes(name(front_end), id.0) {
-                    self.put(delay, Item::Notice(id, view.clone()));
-                }
-            }
         }
     }
 
@@ -660,47 +460,6 @@ impl World {
                     panic!("seed {seed}: order {number} ({key}) lost without an unclean choice")
                 }
                 _ => {}
-            }
-        }
-    }
-
-    fn send(&mut self, from: (ReplicaId, Life), call: CallId, what: Call) {
-        let late = Answer::None(NoAnswer::Late);
-        self.put(TIMEOUT, Item::Answered { to: from, call, answer: late });
-        let (to, item) = match what {
-            Call::Peer(to, message) => (to.0, Item::ToPeer { from, call, to, message }),
-            Call::Catalog(message) => (0, Item::ToCatalog { from, call, message }),
-        };
-        let delay = 1 + self.random.below(12);
-        if !self.healing && self.random.chance(20) {
-            self.seen.doubled += 1;
-            let late = self.random.below(300);
-            self.put(late, item.clone());
-        }
-        if self.passes(from.0.0, to) {
-            self.put(delay, item);
-        }
-    }
-
-    fn reply(&mut self, id: ReplicaId, ticket: Ticket, reply: Reply) {
-        let Some(asker) = self.nodes.get_mut(&id).unwrap().askers.remove(&ticket) else {
-            panic!("seed {}: {ticket:?} was answered twice", self.seed);
-        };
-        match (asker, reply) {
-            (Asker::Orders(copy), Reply::Order(reply)) => self.copy_replied(id, copy, reply),
-            (Asker::Looks(look), Reply::Read(reply)) => self.found(look, reply),
-            (Asker::Looks(look), Reply::List(reply)) => self.listed(look, reply),
-            (asker @ (Asker::Orders(_) | Asker::Looks(_)), reply) => {
-                panic!("{asker:?}: {reply:?}")
-            }
-            (Asker::Peer { from, call }, reply) => {
-                let answer = match reply {
-                    Reply::Appended(appended) => Answer::Appended(appended),
-                    Reply::Fetched(fetched) => Answer::Fetched(fetched),
-                    Reply::Joined(joined) => Answer::Joined(joined),
-                    other => panic!("{other:?}"),
-                };
-                self.answer(id.0, from, call, answer);
             }
         }
     }
