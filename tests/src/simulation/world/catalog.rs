@@ -4,7 +4,7 @@ use super::super::front_ends::name;
 use super::{Item, World};
 use std::collections::{BTreeMap, BTreeSet};
 use toystore_authority::messages::Proposed;
-use toystore_authority::{Database, Transaction, Command, Outcome, execute};
+use toystore_authority::{Command, Database, Outcome, Transaction, execute};
 use toystore_replication::View;
 use toystore_replication::choice::{Choice, RoleName, choose};
 use toystore_replication::messages::{Answer, CatalogCall};
