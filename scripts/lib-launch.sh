@@ -47,14 +47,14 @@ note() {
     env -0 | { grep -z '^TOYSTORE_' || true; } >"$data/$name.env"
 }
 
-# Starts NAME as noted, in the background and for good.
+# Starts NAME as noted, in the background and for good; more VARIABLE=VALUE for this time only.
 launch() {
     local name=$1 pid command environment
     mapfile -d '' -t command <"$data/$name.cmd"
     mapfile -d '' -t environment <"$data/$name.env"
     (
         unset "${!TOYSTORE_@}"
-        exec setsid env "${environment[@]}" "${command[@]}" </dev/null >>"$data/$name.log" 2>&1 9<&-
+        exec setsid env "${environment[@]}" "${@:2}" "${command[@]}" </dev/null >>"$data/$name.log" 2>&1 9<&-
     ) &
     pid=$!
     echo "$pid" >"$data/$name.pid"

@@ -82,7 +82,7 @@ get() { curl -s -m 2 --noproxy '*' -w '%{http_code}' "http://$(address_of "$1")$
 # Why a reply of get is not what one wanted.
 reason() {
     local words
-    words=$(sed -n 's/.*"message":"\(.*\)"}}[0-9]*$/\1/p' <<<"$1")
+    words=$(sed -n 's/.*"message":"\(.*\)"}}.*/\1/p' <<<"$1")
     echo "${words:-no answer}"
 }
 

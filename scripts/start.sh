@@ -69,7 +69,7 @@ list=$(for id in "${!orders[@]}"; do echo "$((id + 1))=$(address_of "${orders[id
 common=(--replicas "${list//$'\n'/,}" --cluster-token "$data/cluster.token")
 catalog=$(address_of catalog)
 note catalog "$bin/toystore-catalog" serve --listen "$catalog" --data "$data/catalog" \
-    --products "$root/data/catalog.csv" "${common[@]}"
+    --products "${TOYSTORE_PRODUCTS:-$root/data/catalog.csv}" "${common[@]}"
 for name in "${orders[@]}"; do
     note "$name" "$bin/toystore-order" --id "${name#order-}" --listen "$(address_of "$name")" \
         --data "$data/$name" --catalog "$catalog" "${common[@]}"

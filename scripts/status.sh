@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Shows what runs, and what the front end says: who leads, the epoch, who is in sync, the last order
-# of each. Ends with 0 when every process runs and the front end replies, else with 1.
+# of each, and why no orders are taken, if so. Ends with 0 when every process runs and orders are
+# taken, else with 1.
 #
 # Usage: scripts/status.sh [--json] [--data DIR]
-#   --json        {"processes":[{"name":…,"state":"running|paused|down","pid":…}],"cluster":…}
-#                 where cluster is the data of GET /cluster, or null
+#   --json        {"processes":[{"name":…,"state":"running|paused|down","pid":…}],"ready":…,
+#                 "cluster":…} where cluster is the data of GET /cluster, or null
 #   --data DIR    where the store runs from (default data/run, or $TOYSTORE_DATA)
 set -euo pipefail
 # shellcheck source=SCRIPTDIR/lib.sh
@@ -31,10 +32,13 @@ for name in "${known[@]}"; do
     if [[ ! $json ]]; then show "$name"; fi
 done
 
+ready=true reply=$(get front-end /readyz)
+[[ $reply == *200 ]] || ready=false exit=1
 client=("$bin/toystore-client" status --front-end "$front_end")
 if [[ ! $json ]]; then
     echo
     "${client[@]}" || exit 1
+    [[ $ready == true ]] || printf '\nNot ready: %s\n' "$(reason "$reply")"
 else
     cluster=$("${client[@]}" --json 2>/dev/null) || cluster='' exit=1
     case $cluster in
@@ -42,6 +46,6 @@ else
         *) cluster=null ;;
     esac
     IFS=,
-    printf '{"processes":[%s],"cluster":%s}\n' "${rows[*]}" "$cluster"
+    printf '{"processes":[%s],"ready":%s,"cluster":%s}\n' "${rows[*]}" "$ready" "$cluster"
 fi
 exit "$exit"

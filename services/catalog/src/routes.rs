@@ -121,6 +121,17 @@ impl Shared {
         self.writer.run(command).await.map_err(stopping)
     }
 
+    /// A catalog that has had no leader may be an empty one in the place of a lost one: nothing it
+    /// says about products is to be believed before the replicas accept it.
+    async fn products_are_known(&self) -> Result<(), Refusal> {
+        if self.shelf.view().is_none() {
+            let why = "the catalog is new and has had no leader yet";
+            return Err(Refusal::Unavailable(why.to_owned()));
+        }
+        self.shelf.earlier_leases_over().await;
+        Ok(())
+    }
+
     fn has_room(&self) -> Result<(), Refusal> {
         let full = || Refusal::Unavailable("the catalog's disk is full".to_owned());
         if self.full.load(Ordering::Relaxed) { Err(full()) } else { Ok(()) }
@@ -128,12 +139,12 @@ impl Shared {
 }
 
 async fn look_up(shared: Shared, call: LookUp) -> Result<LookedUp, Refusal> {
-    shared.shelf.earlier_leases_over().await;
+    shared.products_are_known().await?;
     shared.shelf.look_up(&call.name).map_err(unreadable)
 }
 
 async fn list(shared: Shared, call: ListProducts) -> Result<Vec<Product>, Refusal> {
-    shared.shelf.earlier_leases_over().await;
+    shared.products_are_known().await?;
     shared.shelf.list(&call).map_err(unreadable)
 }
 
@@ -143,7 +154,7 @@ async fn renew(shared: Shared, call: RenewLease) -> Result<Granted, Refusal> {
 
 async fn put(shared: Shared, call: PutProduct) -> Result<Put, Refusal> {
     shared.has_room()?;
-    shared.shelf.earlier_leases_over().await;
+    shared.products_are_known().await?;
     match shared.run(Command::Put(call)).await? {
         Outcome::Put(put) => Ok(put),
         _ => mismatch(),

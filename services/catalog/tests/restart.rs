@@ -7,9 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
+use toystore_authority::messages::{Propose, Proposed};
 use toystore_coherence::messages::{LookUp, PutProduct, RenewLease};
 use toystore_domain::ProductName;
 use toystore_host::{Address, Caller, ClusterToken};
+use toystore_replication::view::Proposal;
+use toystore_replication::{Incarnation, Member, ReplicaId, Revision, StoreId};
 
 fn start(folder: &Path, address: &str) -> Child {
     let child = Command::new(env!("CARGO_BIN_EXE_toystore-catalog"))
@@ -46,6 +49,18 @@ async fn a_change_that_nobody_was_told_of_shows_only_after_the_leases() {
     let name = ProductName::new("Tux").unwrap();
     let mut catalog = start(folder.path(), &address);
     let look_up = LookUp { name: name.clone() };
+    let leader = Member { id: ReplicaId(1), store: StoreId(1), incarnation: Incarnation(1) };
+    let proposal = Proposal { revision: Revision(0), leader, in_sync: vec![leader] };
+    loop {
+        // Before the first leader it answers nothing about products.
+        let refused = caller.call(&to, &look_up, second).await;
+        assert!(refused.is_err(), "{refused:?}");
+        let propose = Propose { proposal: proposal.clone() };
+        if let Ok(Proposed::Accepted(_)) = caller.call(&to, &propose, second).await {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let cached = loop {
         if let Ok(looked_up) = caller.call(&to, &look_up, second).await {
             break looked_up;

@@ -10,7 +10,7 @@ use toystore_domain::{OrderKey, OrderNumber, ProductName, Quantity};
 const EXAMPLES: &str = "\
 EXAMPLES:
     toystore-client get Tux
-    toystore-client buy \"Connect Four\" 2
+    toystore-client buy \"Etch A Sketch\" 2
     toystore-client order 17
     toystore-client status --json
     toystore-client run --clients 5 --iterations 200 -p 0.6 --seed 7 --report out.json
@@ -42,7 +42,7 @@ pub enum Options {
     #[structopt(after_help = RUN_EXAMPLES)]
     Run(Run),
     /// Looks at a toy
-    #[structopt(after_help = "EXAMPLE:\n    toystore-client get \"Connect Four\"")]
+    #[structopt(after_help = "EXAMPLE:\n    toystore-client get \"Etch A Sketch\"")]
     Get(Get),
     /// Buys a toy
     #[structopt(after_help = "EXAMPLE:\n    toystore-client buy Tux 1 --key breakfast-7")]

@@ -252,7 +252,8 @@ impl Chooser {
             if catalog_asked.elapsed() >= CATALOG_INTERVAL {
                 catalog_asked = Instant::now();
                 let (alive, read) = tokio::join!(self.alive(), self.read_view());
-                if !alive || read.is_err() {
+                // A catalog without a view is a new one: its data was lost.
+                if !alive || !matches!(read, Ok(Some(_))) {
                     return;
                 }
             } else if !self.alive().await {

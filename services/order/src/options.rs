@@ -73,6 +73,7 @@ pub struct Options {
     pub min_in_sync: usize,
 
     /// Set a damaged database aside (it is kept, as DIR.damaged-1) and catch up from the others.
+    /// [env: TOYSTORE_REPLACE_DAMAGED=1]
     #[structopt(long)]
     pub replace_damaged: bool,
 
@@ -82,6 +83,13 @@ pub struct Options {
 }
 
 impl Options {
+    /// Whether a damaged database is to be replaced; the parser reads no flag from the environment.
+    #[must_use]
+    pub fn replaces_damaged(&self) -> bool {
+        let asked = std::env::var_os("TOYSTORE_REPLACE_DAMAGED");
+        self.replace_damaged || asked.is_some_and(|value| value == "1")
+    }
+
     /// Where this replica listens.
     ///
     /// # Errors

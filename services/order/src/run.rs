@@ -35,10 +35,13 @@ pub enum OrderError {
     /// Its id has no address.
     #[error("replica {0} is not named in --replicas; add {0}=HOST:PORT there")]
     NotConfigured(ReplicaId),
+    /// More copies are demanded than there are replicas.
+    #[error("--min-in-sync {0} can never be met by {1} replicas; lower it or add to --replicas")]
+    TooFewReplicas(usize, usize),
     /// Its database is damaged.
     #[error(
-        "{0}; start it with --replace-damaged to set that folder aside and catch up from the \
-         other replicas"
+        "{0}; start it with --replace-damaged (scripts/restart.sh passes it on) to set that folder \
+         aside and catch up from the other replicas"
     )]
     Damaged(StorageError),
     /// Its database cannot be used.
@@ -85,6 +88,10 @@ pub async fn run(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> Result<(), OrderError> {
+    let configured = options.replicas.replicas.len();
+    if options.min_in_sync > configured {
+        return Err(OrderError::TooFewReplicas(options.min_in_sync, configured));
+    }
     let token = ClusterToken::read(&options.cluster_token)?;
     let caller = Caller::new(token.clone())?;
     space::check(parent(&options.data))?;
@@ -161,7 +168,7 @@ fn open(options: &Options) -> Result<OrderStore, OrderError> {
         OrderStore::create(&options.data, options.id)?;
     }
     let mut store = match OrderStore::open(&options.data, options.id) {
-        Err(error) if error.is_damage() && options.replace_damaged => {
+        Err(error) if error.is_damage() && options.replaces_damaged() => {
             let aside = folder::set_aside(&options.data)?;
             tracing::error!(%error, aside = %aside.display(), "set a damaged database aside");
             OrderStore::create(&options.data, options.id)?;

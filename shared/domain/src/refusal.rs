@@ -10,7 +10,7 @@ pub enum Refusal {
     #[error("{0}")]
     Malformed(String),
     /// No or a wrong token was sent along.
-    #[error("an administrator's token is needed: Authorization: Bearer …")]
+    #[error("a token is needed: Authorization: Bearer …")]
     Unauthorized,
     /// The token is not the administrator's.
     #[error("this token does not allow it")]
@@ -40,7 +40,7 @@ pub enum Refusal {
     #[error("address longer than {0} bytes")]
     UriTooLong(usize),
     /// The body is declared as something other than JSON, and is not JSON.
-    #[error("send JSON, with Content-Type: application/json")]
+    #[error("the body is not JSON; send a JSON object")]
     NotJson,
     /// The idempotency key was used for another order.
     #[error("this Idempotency-Key was used for another order")]

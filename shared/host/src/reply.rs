@@ -58,7 +58,9 @@ pub(crate) fn refuse_raw(refusal: &Refusal) -> Vec<u8> {
     bytes
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
+fn json(status: StatusCode, mut body: Vec<u8>) -> Response {
+    // For whoever reads it in a terminal.
+    body.push(b'\n');
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, JSON);

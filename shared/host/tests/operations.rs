@@ -32,7 +32,7 @@ async fn health_and_metrics_are_told() {
     let routes = routes(metrics.clone(), is_ready).recover(recover).unify();
     let server = Running::start(routes, ServeOptions::default()).await;
 
-    assert!(server.say(get("/livez")).await.ends_with(r#"{"data":"alive"}"#));
+    assert!(server.say(get("/livez")).await.trim_end().ends_with(r#"{"data":"alive"}"#));
     let not_ready = server.say(get("/readyz")).await;
     assert_eq!((status(&not_ready), in_own_words(&not_ready)), (503, true), "{not_ready}");
     assert!(not_ready.contains("catching up"));
