@@ -1,6 +1,5 @@
 //! Which request goes where.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +15,7 @@ use toystore_host::limits::CALL_TIMEOUT;
 use toystore_host::ops::{self, Metrics};
 use toystore_host::reject::recover;
 use toystore_host::reply::Response;
-use toystore_host::{Call, Caller, ClusterConfig, ClusterToken, calls};
+use toystore_host::{Caller, ClusterConfig, ClusterToken, calls};
 use toystore_replication::View;
 use toystore_replication::messages::{
     Changed, ListReservations, ReadView, Reservations, Status, Transact, Transacted,
@@ -24,7 +23,6 @@ use toystore_replication::messages::{
 use toystore_replication::view::MemberChange;
 use toystore_storage::CatalogStore;
 use warp::Filter;
-use warp::filters::BoxedFilter;
 
 use crate::election;
 use crate::shelf::Shelf;
@@ -52,24 +50,24 @@ pub fn routes(
     metrics: Metrics,
 ) -> impl Filter<Extract = (Response,), Error = std::convert::Infallible> + Clone + Send + Sync + 'static
 {
-    let products = handle(&shared, &token, &metrics, look_up)
-        .or(handle(&shared, &token, &metrics, list))
+    let products = calls::handle(&shared, &token, &metrics, look_up)
+        .or(calls::handle(&shared, &token, &metrics, list))
         .unify()
-        .or(handle(&shared, &token, &metrics, put))
+        .or(calls::handle(&shared, &token, &metrics, put))
         .unify()
-        .or(handle(&shared, &token, &metrics, renew))
+        .or(calls::handle(&shared, &token, &metrics, renew))
         .unify();
-    let views = handle(&shared, &token, &metrics, read_view)
-        .or(handle(&shared, &token, &metrics, propose))
+    let views = calls::handle(&shared, &token, &metrics, read_view)
+        .or(calls::handle(&shared, &token, &metrics, propose))
         .unify()
-        .or(handle(&shared, &token, &metrics, change_members))
+        .or(calls::handle(&shared, &token, &metrics, change_members))
         .unify()
-        .or(handle(&shared, &token, &metrics, force_leader))
+        .or(calls::handle(&shared, &token, &metrics, force_leader))
         .unify();
-    let orders = handle(&shared, &token, &metrics, transact)
-        .or(handle(&shared, &token, &metrics, list_reservations))
+    let orders = calls::handle(&shared, &token, &metrics, transact)
+        .or(calls::handle(&shared, &token, &metrics, list_reservations))
         .unify()
-        .or(handle(&shared, &token, &metrics, export))
+        .or(calls::handle(&shared, &token, &metrics, export))
         .unify();
     products
         .or(orders)
@@ -80,24 +78,6 @@ pub fn routes(
         .unify()
         .recover(recover)
         .unify()
-}
-
-fn handle<C, F, Fut>(
-    shared: &Shared,
-    token: &ClusterToken,
-    metrics: &Metrics,
-    handler: F,
-) -> BoxedFilter<(Response,)>
-where
-    C: Call,
-    F: Fn(Shared, C) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<C::Reply, Refusal>> + Send + 'static,
-{
-    let (shared, metrics) = (shared.clone(), metrics.clone());
-    calls::route(token.clone(), move |call: C| {
-        let (answer, metrics) = (handler(shared.clone(), call), metrics.clone());
-        async move { metrics.measure_call(C::NAME, answer).await }
-    })
 }
 
 fn unreadable(error: Failed) -> Refusal {

@@ -1,7 +1,6 @@
 //! Opening the database, serving, ending.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -88,7 +87,7 @@ pub async fn run(
 ) -> Result<(), CatalogError> {
     let token = ClusterToken::read(&options.cluster_token)?;
     let caller = Caller::new(token.clone())?;
-    space::check(existing_parent(&options.data))?;
+    space::check(space::existing(&options.data))?;
     let database = open(&options)?;
     let grants = grants(&database, &options)?;
     let shelf = Shelf::new(database, grants)?;
@@ -116,10 +115,6 @@ pub async fn run(
     watching.abort();
     shelf.database.raise_mark()?;
     outcome.map_err(CatalogError::Failed)
-}
-
-pub(crate) fn existing_parent(path: &Path) -> &Path {
-    path.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."))
 }
 
 /// Opens the database; makes one only where there is nothing at all.

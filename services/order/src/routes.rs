@@ -1,6 +1,5 @@
 //! Which request goes where: each internal call becomes one request to the core.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use toystore_host::limits::{PAGE_LIMIT_MAX, REQUEST_DEADLINE};
 use toystore_host::ops::{self, Metrics};
 use toystore_host::reject::recover;
 use toystore_host::reply::Response;
-use toystore_host::{Call, Caller, ClusterConfig, ClusterToken, calls};
+use toystore_host::{Caller, ClusterConfig, ClusterToken, calls};
 use toystore_replication::choice::{Health, RoleName};
 use toystore_replication::effects::Reply;
 use toystore_replication::messages::{
@@ -20,7 +19,6 @@ use toystore_replication::messages::{
 use toystore_replication::{Event, Request};
 use toystore_storage::OrderReader;
 use warp::Filter;
-use warp::filters::BoxedFilter;
 
 use crate::node::{Node, Stopping};
 
@@ -51,49 +49,31 @@ pub fn routes(
 {
     let node = shared.node.clone();
     let ready = move || readiness(node.health());
-    handle(&shared, &token, &metrics, place_order)
-        .or(handle(&shared, &token, &metrics, read_order))
+    calls::handle(&shared, &token, &metrics, place_order)
+        .or(calls::handle(&shared, &token, &metrics, read_order))
         .unify()
-        .or(handle(&shared, &token, &metrics, list_orders))
+        .or(calls::handle(&shared, &token, &metrics, list_orders))
         .unify()
-        .or(handle(&shared, &token, &metrics, forward))
+        .or(calls::handle(&shared, &token, &metrics, forward))
         .unify()
-        .or(handle(&shared, &token, &metrics, view_notice))
+        .or(calls::handle(&shared, &token, &metrics, view_notice))
         .unify()
-        .or(handle(&shared, &token, &metrics, status))
+        .or(calls::handle(&shared, &token, &metrics, status))
         .unify()
-        .or(handle(&shared, &token, &metrics, probe))
+        .or(calls::handle(&shared, &token, &metrics, probe))
         .unify()
-        .or(handle(&shared, &token, &metrics, append))
+        .or(calls::handle(&shared, &token, &metrics, append))
         .unify()
-        .or(handle(&shared, &token, &metrics, fetch))
+        .or(calls::handle(&shared, &token, &metrics, fetch))
         .unify()
-        .or(handle(&shared, &token, &metrics, join))
+        .or(calls::handle(&shared, &token, &metrics, join))
         .unify()
-        .or(handle(&shared, &token, &metrics, export))
+        .or(calls::handle(&shared, &token, &metrics, export))
         .unify()
         .or(ops::routes(metrics, ready))
         .unify()
         .recover(recover)
         .unify()
-}
-
-fn handle<C, F, Fut>(
-    shared: &Shared,
-    token: &ClusterToken,
-    metrics: &Metrics,
-    handler: F,
-) -> BoxedFilter<(Response,)>
-where
-    C: Call,
-    F: Fn(Shared, C) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<C::Reply, Refusal>> + Send + 'static,
-{
-    let (shared, metrics) = (shared.clone(), metrics.clone());
-    calls::route(token.clone(), move |call: C| {
-        let (answer, metrics) = (handler(shared.clone(), call), metrics.clone());
-        async move { metrics.measure_call(C::NAME, answer).await }
-    })
 }
 
 fn readiness(health: Option<Health>) -> Result<(), String> {

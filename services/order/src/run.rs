@@ -94,7 +94,7 @@ pub async fn run(
     }
     let token = ClusterToken::read(&options.cluster_token)?;
     let caller = Caller::new(token.clone())?;
-    space::check(parent(&options.data))?;
+    space::check(space::existing(&options.data))?;
     let store = open(&options)?;
     let member = store.member();
     tracing::info!(%member, last = %store.last().number, "database opened");
@@ -155,10 +155,6 @@ fn settings(options: &Options) -> Settings {
         silence_ticks: SILENCE_TICKS,
         stuck_ticks: STUCK_TICKS,
     }
-}
-
-fn parent(path: &Path) -> &Path {
-    path.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."))
 }
 
 /// Opens the database; makes one only where there is nothing at all.

@@ -16,6 +16,7 @@ use crate::body::read_limited;
 use crate::limits::{
     BODY_READ_TIMEOUT, CLIENT_POOL_IDLE, CONNECT_TIMEOUT, MAX_INTERNAL_BODY_BYTES,
 };
+use crate::ops::Metrics;
 use crate::reply::{Response, refuse};
 use crate::tokens::ClusterToken;
 
@@ -183,6 +184,27 @@ where
             }
         })
         .boxed()
+}
+
+/// The endpoint of a service that counts what it answers: the handler gets a clone of what the
+/// service's handlers share. See [`route`].
+pub fn handle<T, C, F, Fut>(
+    shared: &T,
+    token: &ClusterToken,
+    metrics: &Metrics,
+    handler: F,
+) -> BoxedFilter<(Response,)>
+where
+    T: Clone + Send + Sync + 'static,
+    C: Call,
+    F: Fn(T, C) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<C::Reply, Refusal>> + Send + 'static,
+{
+    let (shared, metrics) = (shared.clone(), metrics.clone());
+    route(token.clone(), move |call: C| {
+        let (answer, metrics) = (handler(shared.clone(), call), metrics.clone());
+        async move { metrics.measure_call(C::NAME, answer).await }
+    })
 }
 
 async fn admit<C, S, B, E>(

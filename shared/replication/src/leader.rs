@@ -187,6 +187,32 @@ pub(crate) struct Leader {
 }
 
 impl Leader {
+    /// An empty transaction, the next of this epoch.
+    pub(crate) fn next_transact(&mut self, me: Member) -> Transact {
+        self.sequence = self.sequence.next();
+        Transact {
+            epoch: self.epoch,
+            leader: me,
+            sequence: self.sequence,
+            reserve: Vec::new(),
+            record: Vec::new(),
+            settle: Vec::new(),
+            cancel: Vec::new(),
+        }
+    }
+
+    /// Keeps a transaction until it is answered; after it, so much is recorded and settled.
+    pub(crate) fn begin_transact(
+        &mut self,
+        transact: Transact,
+        recorded: OrderNumber,
+        settled: OrderNumber,
+    ) {
+        let call = None;
+        self.transact =
+            Some(PendingTransact { transact, maybe_done: false, recorded, settled, call });
+    }
+
     /// Whether something waits and nothing happened for so many ticks.
     pub(crate) fn is_stuck(&self, limit: u32) -> bool {
         self.idle_ticks > limit

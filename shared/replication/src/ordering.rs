@@ -134,18 +134,8 @@ impl<S: Stored> Replica<S> {
         if !urgent && (settle.is_empty() || !settling_is_enough) {
             return Ok(());
         }
-        leader.sequence = leader.sequence.next();
-        let transact = Transact {
-            epoch: leader.epoch,
-            leader: me,
-            sequence: leader.sequence,
-            reserve,
-            record,
-            settle,
-            cancel: Vec::new(),
-        };
-        leader.transact =
-            Some(PendingTransact { transact, maybe_done: false, recorded, settled, call: None });
+        let transact = Transact { reserve, record, settle, ..leader.next_transact(me) };
+        leader.begin_transact(transact, recorded, settled);
         self.resend_transact();
         Ok(())
     }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use toystore_domain::{OrderKey, OrderNumber, Purchase};
 
 use crate::effects::Notice;
-use crate::leader::{InFlight, Leader, Peer, PendingTransact, Refusals, Stage, Standing};
+use crate::leader::{InFlight, Leader, Peer, Refusals, Stage, Standing};
 use crate::messages::{Answer, CatalogCall, ListReservations, Record, Reservation, Reservations};
 use crate::messages::{Transact, Transacted};
 use crate::replica::Role;
@@ -166,19 +166,9 @@ impl<S: Stored> Replica<S> {
         if record.is_empty() && settle.is_empty() && cancel.is_empty() {
             return self.resolved_page();
         }
-        leader.sequence = leader.sequence.next();
-        let transact = Transact {
-            epoch: leader.epoch,
-            leader: me,
-            sequence: leader.sequence,
-            reserve: Vec::new(),
-            record,
-            settle,
-            cancel,
-        };
+        let transact = Transact { record, settle, cancel, ..leader.next_transact(me) };
         let (recorded, settled) = (leader.recorded, leader.settled);
-        leader.transact =
-            Some(PendingTransact { transact, maybe_done: false, recorded, settled, call: None });
+        leader.begin_transact(transact, recorded, settled);
         self.resend_transact();
         Ok(())
     }
@@ -232,19 +222,9 @@ impl<S: Stored> Replica<S> {
     fn cancel_lost(&mut self, cancel: Vec<OrderKey>) {
         let me = self.me;
         let Some(leader) = self.leader().filter(|_| !cancel.is_empty()) else { return };
-        leader.sequence = leader.sequence.next();
-        let transact = Transact {
-            epoch: leader.epoch,
-            leader: me,
-            sequence: leader.sequence,
-            reserve: Vec::new(),
-            record: Vec::new(),
-            settle: Vec::new(),
-            cancel,
-        };
+        let transact = Transact { cancel, ..leader.next_transact(me) };
         let (recorded, settled) = (leader.recorded, leader.settled);
-        leader.transact =
-            Some(PendingTransact { transact, maybe_done: false, recorded, settled, call: None });
+        leader.begin_transact(transact, recorded, settled);
         self.resend_transact();
     }
 

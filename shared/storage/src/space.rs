@@ -17,6 +17,12 @@ pub fn available(path: &Path) -> Result<u64, StorageError> {
     fs4::available_space(path).map_err(StorageError::io("ask for the free space of", path))
 }
 
+/// The nearest folder above `path` that exists: a new database will be on its disk.
+#[must_use]
+pub fn existing(path: &Path) -> &Path {
+    path.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."))
+}
+
 /// Checks that the disk of `path` has room for work.
 ///
 /// # Errors
