@@ -102,6 +102,8 @@ fn a_second_process_on_one_database_is_refused() {
 fn an_empty_catalog_does_not_start_over_replicas_that_hold_orders() {
     let mut store = Store::start(Plan::default());
     assert_eq!(store.buy(1, "k", "Tux").unwrap().0, 200);
+    // Nothing is under way that would make the leader look at the catalog.
+    store.check_at_rest();
     store.kill("catalog");
     fs::rename(store.data("catalog"), store.data("lost")).unwrap();
     store.run("catalog");
@@ -112,6 +114,11 @@ fn an_empty_catalog_does_not_start_over_replicas_that_hold_orders() {
     });
     assert!(message.contains("catalog is new"), "{message}");
     assert_eq!(store.buy(1, "k2", "Tux").unwrap().0, 503);
+    assert_eq!(
+        store.get(1, "/products/Tux").unwrap().0,
+        503,
+        "its products are not to be believed"
+    );
     // The way out that the message names.
     store.kill("catalog");
     fs::remove_dir_all(store.data("catalog")).unwrap();
