@@ -98,8 +98,9 @@ fn no_answer(error: CallError, late: bool, to: &Address) -> NoAnswer {
     match error {
         CallError::Denied => {
             tracing::error!(%to, "the cluster token is refused there");
-            NoAnswer::Refused
+            NoAnswer::TurnedAway
         }
+        CallError::Refused(_) => NoAnswer::TurnedAway,
         _ if late => NoAnswer::Late,
         error if error.certainly_not_done() => NoAnswer::Refused,
         _ => NoAnswer::Broken,

@@ -311,11 +311,13 @@ pub enum Answer {
     None(NoAnswer),
 }
 
-/// Why a call got no answer. Whether it was done is unknown but for `Refused`.
+/// Why a call got no answer. Whether it was done is unknown but for `Refused` and `TurnedAway`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// Nobody listens there, or it was turned away.
+    /// Nobody listens there.
     Refused,
+    /// The other side is there and does not do it now.
+    TurnedAway,
     /// The connection broke.
     Broken,
     /// The deadline passed.

@@ -197,10 +197,15 @@ impl<S: Stored> Replica<S> {
     /// The next tick sends it again as it is; or anew, when it surely was not done: then whoever
     /// loses patience meanwhile is told that nothing was done.
     fn on_transact_unanswered(&mut self, answer: &Answer) {
+        if *answer == Answer::None(NoAnswer::TurnedAway) {
+            // The catalog is reached and does not want to: another leader would fare no better.
+            self.progress();
+        }
         let Some(leader) = self.leader() else { return };
         let Some(pending) = &mut leader.transact else { return };
         pending.call = None;
-        pending.maybe_done |= !matches!(answer, Answer::None(NoAnswer::Refused));
+        let refused = matches!(answer, Answer::None(NoAnswer::Refused | NoAnswer::TurnedAway));
+        pending.maybe_done |= !refused;
         let again = pending.maybe_done || !pending.transact.cancel.is_empty();
         if again || leader.stage != Stage::Serving {
             return;

@@ -177,7 +177,7 @@ impl World {
         match answer {
             Ok(OrderReply::Placed(_)) => attempt.done = true,
             Ok(OrderReply::Unknown) | Err(NoAnswer::Late | NoAnswer::Broken) => attempt.open = true,
-            Err(NoAnswer::Refused) => {}
+            Err(NoAnswer::Refused | NoAnswer::TurnedAway) => {}
             Ok(OrderReply::Refused(refusal)) => match refusal {
                 OrderRefusal::NotLeader(view) => {
                     let known = &mut self.known[attempt.front_end];
