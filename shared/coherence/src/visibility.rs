@@ -44,9 +44,4 @@ impl Visibility {
     pub fn old(&self, name: &ProductName) -> Option<&Option<Product>> {
         self.changing.get(name)
     }
-
-    /// The products that are changing.
-    pub fn changing(&self) -> impl Iterator<Item = (&ProductName, &Option<Product>)> {
-        self.changing.iter()
-    }
 }
