@@ -1,14 +1,13 @@
 //! Telling every lease holder of a change, or waiting its lease out.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 use toystore_authority::Database;
 use toystore_coherence::Holder;
 use toystore_coherence::messages::Invalidate;
 use toystore_domain::{ProductName, Version};
-use toystore_host::clock::boot_millis;
+use toystore_host::ambient::{self, boot_millis, sleep_until_millis};
 use toystore_host::limits::INVALIDATE_TIMEOUT;
 use toystore_host::{Address, Caller};
 
@@ -25,9 +24,10 @@ pub async fn invalidate<D: Database + Send + Sync + 'static>(
     let mut told = JoinSet::new();
     for holder in holders {
         let (shelf, caller, products) = (shelf.clone(), caller.clone(), products.clone());
-        told.spawn(async move { tell(&shelf, &caller, holder, products).await });
+        ambient::spawn(&mut told, async move { tell(&shelf, &caller, holder, products).await });
     }
-    while told.join_next().await.is_some() {}
+    // A panic of one is one of all: the change must not become visible.
+    told.join_all().await;
 }
 
 async fn tell<D: Database>(
@@ -45,6 +45,5 @@ async fn tell<D: Database>(
     // No renewal from now on; what was granted before runs out by itself.
     let Some(holder) = shelf.grants().revoke(holder.session) else { return };
     tracing::warn!(front_end = %holder.address, "does not answer; waiting for its lease to end");
-    let left = holder.until.saturating_sub(boot_millis());
-    tokio::time::sleep(Duration::from_millis(left)).await;
+    sleep_until_millis(holder.until).await;
 }

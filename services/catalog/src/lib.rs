@@ -4,20 +4,24 @@
 //! |---|---|
 //! | [`options`] | the command line |
 //! | [`seed`] | reading the first products from a CSV file |
-//! | [`writer`] | the one thread that runs transactions: hide, tell, save, show, answer |
+//! | [`writer`] | the one loop that runs transactions: hide, tell, save, show, answer |
 //! | [`invalidation`] | telling every lease holder, or waiting its lease out |
 //! | [`election`] | asking the present leader before it is deposed |
 //! | [`shelf`] | look-ups beside the writer |
-//! | [`routes`] | which request goes where |
+//! | [`restock`] | filling up what is sold out |
+//! | [`desk`] | what it answers to other processes |
+//! | [`routes`] | which request goes where, over HTTP |
 //! | [`run()`] | opening the database, serving, ending |
 //! | [`operator`] | the unclean choice |
 //! | [`recover`] | rebuilding a lost catalog from the replicas |
 
+pub mod desk;
 pub mod election;
 pub mod invalidation;
 pub mod operator;
 pub mod options;
 pub mod recover;
+pub mod restock;
 pub mod routes;
 pub mod run;
 pub mod seed;

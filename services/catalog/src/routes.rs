@@ -1,199 +1,25 @@
 //! Which request goes where.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use toystore_authority::messages::{
-    CatalogPage, ExportCatalog, ForceLeader, Forced, Propose, Proposed,
-};
-use toystore_authority::{Command, Failed, Outcome};
-use toystore_coherence::messages::{
-    Granted, ListProducts, LookUp, LookedUp, Put, PutProduct, RenewLease,
-};
-use toystore_domain::{Product, Refusal};
-use toystore_host::limits::CALL_TIMEOUT;
+use toystore_authority::Database;
+use toystore_host::ClusterToken;
 use toystore_host::ops::{self, Metrics};
 use toystore_host::reject::recover;
 use toystore_host::reply::Response;
-use toystore_host::{Caller, ClusterConfig, ClusterToken, calls};
-use toystore_replication::View;
-use toystore_replication::messages::{
-    Changed, ListReservations, ReadView, Reservations, Status, Transact, Transacted,
-};
-use toystore_replication::view::MemberChange;
-use toystore_storage::CatalogStore;
 use warp::Filter;
 
-use crate::election;
-use crate::shelf::Shelf;
-use crate::writer::{Stopping, Writer};
-
-/// What the handlers share.
-#[derive(Clone)]
-pub struct Shared {
-    /// Look-ups.
-    pub shelf: Arc<Shelf<CatalogStore>>,
-    /// Changes.
-    pub writer: Writer,
-    /// Asks the replicas.
-    pub caller: Caller,
-    /// Where they are.
-    pub replicas: ClusterConfig,
-    /// The disk has no room for more.
-    pub full: Arc<AtomicBool>,
-}
+use crate::desk::{Shared, desk};
 
 /// All routes of the catalog.
-pub fn routes(
-    shared: Shared,
+pub fn routes<D: Database + Send + Sync + 'static>(
+    shared: &Shared<D>,
     token: ClusterToken,
     metrics: Metrics,
-) -> impl Filter<Extract = (Response,), Error = std::convert::Infallible> + Clone + Send + Sync + 'static
-{
-    let products = calls::handle(&shared, &token, &metrics, look_up)
-        .or(calls::handle(&shared, &token, &metrics, list))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, put))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, renew))
-        .unify();
-    let views = calls::handle(&shared, &token, &metrics, read_view)
-        .or(calls::handle(&shared, &token, &metrics, propose))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, change_members))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, force_leader))
-        .unify();
-    let orders = calls::handle(&shared, &token, &metrics, transact)
-        .or(calls::handle(&shared, &token, &metrics, list_reservations))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, export))
-        .unify();
-    products
-        .or(orders)
-        .unify()
-        .or(views)
-        .unify()
-        .or(ops::routes(metrics, || Ok(())))
-        .unify()
-        .recover(recover)
-        .unify()
-}
-
-fn unreadable(error: Failed) -> Refusal {
-    tracing::error!(%error, "a look-up failed");
-    Refusal::Unavailable("the catalog's database cannot be read".to_owned())
-}
-
-/// The process ends while the command is under way: what came of it cannot be said.
-fn stopping(_: Stopping) -> Refusal {
-    Refusal::OutcomeUnknown
-}
-
-/// Each command has its own kind of outcome.
-fn mismatch<T>() -> Result<T, Refusal> {
-    tracing::error!("the writer answered another command");
-    Err(Refusal::OutcomeUnknown)
-}
-
-impl Shared {
-    async fn run(&self, command: Command) -> Result<Outcome, Refusal> {
-        self.writer.run(command).await.map_err(stopping)
-    }
-
-    /// A catalog that has had no leader may be an empty one in the place of a lost one: nothing it
-    /// says about products is to be believed before the replicas accept it.
-    async fn products_are_known(&self) -> Result<(), Refusal> {
-        if self.shelf.view().is_none() {
-            let why = "the catalog is new and has had no leader yet";
-            return Err(Refusal::Unavailable(why.to_owned()));
-        }
-        self.shelf.earlier_leases_over().await;
-        Ok(())
-    }
-
-    fn has_room(&self) -> Result<(), Refusal> {
-        let full = || Refusal::Unavailable("the catalog's disk is full".to_owned());
-        if self.full.load(Ordering::Relaxed) { Err(full()) } else { Ok(()) }
-    }
-}
-
-async fn look_up(shared: Shared, call: LookUp) -> Result<LookedUp, Refusal> {
-    shared.products_are_known().await?;
-    shared.shelf.look_up(&call.name).map_err(unreadable)
-}
-
-async fn list(shared: Shared, call: ListProducts) -> Result<Vec<Product>, Refusal> {
-    shared.products_are_known().await?;
-    shared.shelf.list(&call).map_err(unreadable)
-}
-
-async fn renew(shared: Shared, call: RenewLease) -> Result<Granted, Refusal> {
-    Ok(shared.shelf.renew(&call))
-}
-
-async fn put(shared: Shared, call: PutProduct) -> Result<Put, Refusal> {
-    shared.has_room()?;
-    shared.products_are_known().await?;
-    match shared.run(Command::Put(call)).await? {
-        Outcome::Put(put) => Ok(put),
-        _ => mismatch(),
-    }
-}
-
-async fn transact(shared: Shared, call: Transact) -> Result<Transacted, Refusal> {
-    shared.has_room()?;
-    shared.shelf.earlier_leases_over().await;
-    match shared.run(Command::Transact(call)).await? {
-        Outcome::Transacted(transacted) => Ok(transacted),
-        _ => mismatch(),
-    }
-}
-
-async fn list_reservations(
-    shared: Shared,
-    call: ListReservations,
-) -> Result<Reservations, Refusal> {
-    match shared.run(Command::ListReservations(call)).await? {
-        Outcome::Reservations(reservations) => Ok(reservations),
-        _ => mismatch(),
-    }
-}
-
-async fn change_members(shared: Shared, call: MemberChange) -> Result<Changed, Refusal> {
-    match shared.run(Command::ChangeMembers(call)).await? {
-        Outcome::Changed(changed) => Ok(changed),
-        _ => mismatch(),
-    }
-}
-
-async fn read_view(shared: Shared, _: ReadView) -> Result<Option<View>, Refusal> {
-    Ok(shared.shelf.view())
-}
-
-async fn propose(shared: Shared, call: Propose) -> Result<Proposed, Refusal> {
-    let Shared { shelf, writer, caller, replicas, .. } = &shared;
-    election::propose(shelf.view(), call.proposal, writer, caller, replicas).await.map_err(stopping)
-}
-
-async fn force_leader(shared: Shared, call: ForceLeader) -> Result<Forced, Refusal> {
-    let Some(address) = shared.replicas.address(call.replica) else {
-        return Ok(Forced::Unreachable);
-    };
-    let Ok(health) = shared.caller.call(address, &Status, CALL_TIMEOUT).await else {
-        return Ok(Forced::Unreachable);
-    };
-    tracing::error!(leader = %health.member, "UNCLEAN: an operator makes this replica lead alone");
-    match shared.run(Command::Force(health.member)).await? {
-        Outcome::Forced(Some(view)) => Ok(Forced::Done(view)),
-        Outcome::Forced(None) => Ok(Forced::NoView),
-        _ => mismatch(),
-    }
-}
-
-async fn export(shared: Shared, call: ExportCatalog) -> Result<CatalogPage, Refusal> {
-    match shared.run(Command::Export(call)).await? {
-        Outcome::Exported(page) => Ok(page),
-        _ => mismatch(),
-    }
+) -> impl Filter<Extract = (Response,), Error = std::convert::Infallible>
++ Clone
++ Send
++ Sync
++ 'static
++ use<D> {
+    let desk = desk(shared, metrics.clone());
+    desk.routes(token).or(ops::routes(metrics, || Ok(()))).unify().recover(recover).unify()
 }

@@ -6,25 +6,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use toystore_authority::{Command, Failed, Outcome};
+use toystore_authority::Failed;
 use toystore_coherence::{Grants, SessionId};
-use toystore_host::calls::CallerError;
-use toystore_host::clock::boot_millis;
-use toystore_host::limits::RESTOCK_BATCH;
+use toystore_host::ambient::boot_millis;
 use toystore_host::listen::ListenError;
 use toystore_host::ops::Metrics;
 use toystore_host::tokens::TokenError;
+use toystore_host::wire::CallerError;
 use toystore_host::{Caller, ClusterToken, ServeOptions, Shutdown, serve};
 use toystore_replication::ClusterId;
 use toystore_storage::{CatalogStore, StorageError, folder, space};
 
+use crate::desk::Shared;
 use crate::operator::OperatorError;
 use crate::options::Serve;
 use crate::recover::RecoverError;
-use crate::routes::{Shared, routes};
+use crate::restock::restock;
+use crate::routes::routes;
 use crate::seed::{self, SeedError};
 use crate::shelf::Shelf;
-use crate::writer::Writer;
+use crate::writer::{self, Writer};
 
 /// How often the disk is looked after.
 const DISK_CHECK: Duration = Duration::from_secs(1);
@@ -91,8 +92,8 @@ pub async fn run(
     let database = open(&options)?;
     let grants = grants(&database, &options)?;
     let shelf = Shelf::new(database, grants)?;
-    let (writer, ended) =
-        Writer::spawn(shelf.clone(), caller.clone()).map_err(CatalogError::Thread)?;
+    let (writer, jobs) = Writer::new();
+    let ended = writer::start(shelf.clone(), caller.clone(), jobs).map_err(CatalogError::Thread)?;
     let full = Arc::new(AtomicBool::new(false));
     let replicas = options.replicas.clone();
     let shared = Shared {
@@ -104,7 +105,7 @@ pub async fn run(
     };
     let restocking = tokio::spawn(restock(shelf.clone(), writer, options.restock));
     let watching = tokio::spawn(watch_disk(shelf.clone(), full, lease_millis(&options)));
-    let routes = routes(shared, token, Metrics::new());
+    let routes = routes(&shared, token, Metrics::new());
     let serving = serve(listener, routes, ServeOptions::default(), shutdown);
     tokio::pin!(serving, ended);
     let outcome = tokio::select! {
@@ -146,25 +147,6 @@ fn shorten_lease(database: &CatalogStore, millis: u64) -> Result<(), Failed> {
 
 fn lease_millis(options: &Serve) -> u64 {
     u64::try_from(options.lease.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Every so often, sold-out products go back to 100.
-async fn restock(shelf: Arc<Shelf<CatalogStore>>, writer: Writer, interval: Duration) {
-    shelf.earlier_leases_over().await;
-    let mut turns = tokio::time::interval(interval);
-    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    turns.tick().await;
-    loop {
-        turns.tick().await;
-        while let Ok(Outcome::Restocked(rows)) = writer.run(Command::Restock(RESTOCK_BATCH)).await {
-            for row in &rows {
-                tracing::info!(product = %row.product, amount = row.amount, "restocked");
-            }
-            if rows.len() < RESTOCK_BATCH {
-                break;
-            }
-        }
-    }
 }
 
 /// Keeps `full` and the database's mark up to date; never ends.

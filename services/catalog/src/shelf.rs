@@ -1,13 +1,12 @@
 //! Look-ups beside the writer: what customers may see of the products, and the durable view.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
 
 use toystore_authority::{Database, Failed, Transaction};
 use toystore_coherence::messages::{Granted, ListProducts, LookedUp, RenewLease};
 use toystore_coherence::{Grants, Visibility};
 use toystore_domain::{Product, ProductName};
-use toystore_host::clock::boot_millis;
+use toystore_host::ambient::{boot_millis, sleep_until_millis};
 use toystore_host::limits::PAGE_LIMIT_MAX;
 use toystore_replication::View;
 
@@ -93,10 +92,8 @@ impl<D: Database> Shelf<D> {
     /// That process may have saved a change that no lease holder was told of: until then nobody
     /// may see it, nor an answer that says it was done.
     pub async fn earlier_leases_over(&self) {
-        let left = self.grants().quiet_for(boot_millis());
-        if left > 0 {
-            tokio::time::sleep(Duration::from_millis(left)).await;
-        }
+        let until = self.grants().quiet_until();
+        sleep_until_millis(until).await;
     }
 
     /// The leases.

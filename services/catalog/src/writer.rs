@@ -1,50 +1,44 @@
-//! The one thread that runs transactions. Whatever waits while one is under way goes into the
+//! The one loop that runs transactions. Whatever waits while one is under way goes into the
 //! next; for each: run the commands, hide what changes, tell the lease holders while it is saved,
 //! show it, answer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use toystore_authority::{Command, Database, Failed, Outcome, Transaction, execute};
 use toystore_domain::{ProductName, Version};
-use toystore_host::Caller;
 use toystore_host::limits::CATALOG_BATCH;
+use toystore_host::{Caller, ambient};
 
 use crate::invalidation::invalidate;
 use crate::shelf::Shelf;
 
+/// A command, and who waits for its outcome.
 type Job = (Command, oneshot::Sender<Outcome>);
+/// Commands that wait for their turn.
+pub type Jobs = UnboundedReceiver<Job>;
 
-/// Hands commands to the thread. Cheap to clone; when the last is dropped, the thread ends.
+/// Hands commands to the loop. Cheap to clone; when the last is dropped, the loop ends.
 #[derive(Clone)]
 pub struct Writer {
-    queue: Sender<Job>,
+    queue: UnboundedSender<Job>,
 }
 
-/// The thread is gone; the process is ending.
+/// The loop is gone; the process is ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the catalog is stopping")]
 pub struct Stopping;
 
 impl Writer {
-    /// Starts the thread. `ended` is told when it ends, with the error if there was one.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub fn spawn<D: Database + Send + Sync + 'static>(
-        shelf: Arc<Shelf<D>>,
-        caller: Caller,
-    ) -> std::io::Result<(Self, oneshot::Receiver<Result<(), Failed>>)> {
-        let (queue, jobs) = channel();
-        let (ended, end) = oneshot::channel();
-        let runtime = Handle::current();
-        std::thread::Builder::new().name("catalog-writer".to_owned()).spawn(move || {
-            let _ = ended.send(run(&shelf, &caller, &runtime, &jobs));
-        })?;
-        Ok((Self { queue }, end))
+    /// A handle, and the commands that [`work`] runs.
+    #[must_use]
+    pub fn new() -> (Self, Jobs) {
+        let (queue, jobs) = unbounded_channel();
+        (Self { queue }, jobs)
     }
 
     /// Runs a command; answers when its outcome is durable and visible. The command is run even
@@ -59,17 +53,37 @@ impl Writer {
     }
 }
 
-fn run<D: Database + Send + Sync + 'static>(
+/// Runs the loop on a thread of its own, which waits for the disk. The receiver is told when it
+/// ends, with the error if there was one.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn start<D: Database + Send + Sync + 'static>(
+    shelf: Arc<Shelf<D>>,
+    caller: Caller,
+    jobs: Jobs,
+) -> std::io::Result<oneshot::Receiver<Result<(), Failed>>> {
+    let (ended, end) = oneshot::channel();
+    let runtime = Handle::current();
+    std::thread::Builder::new().name("catalog-writer".to_owned()).spawn(move || {
+        let _ = ended.send(runtime.block_on(work(&shelf, &caller, jobs)));
+    })?;
+    Ok(end)
+}
+
+/// The loop. It ends when nobody can hand it a command any more.
+///
+/// # Errors
+/// [`Failed`] when the process must end.
+pub async fn work<D: Database + Send + Sync + 'static>(
     shelf: &Arc<Shelf<D>>,
     caller: &Caller,
-    runtime: &Handle,
-    jobs: &Receiver<Job>,
+    mut jobs: Jobs,
 ) -> Result<(), Failed> {
-    while let Ok(first) = jobs.recv() {
-        let batch: Vec<Job> =
-            std::iter::once(first).chain(jobs.try_iter().take(CATALOG_BATCH - 1)).collect();
-        let outcomes = run_batch(shelf, caller, runtime, &batch)?;
-        for ((_, answer), outcome) in batch.into_iter().zip(outcomes) {
+    let mut batch: Vec<Job> = Vec::new();
+    while jobs.recv_many(&mut batch, CATALOG_BATCH).await > 0 {
+        let outcomes = run_batch(shelf, caller, &batch).await?;
+        for ((_, answer), outcome) in batch.drain(..).zip(outcomes) {
             // Whoever hung up asks again, and gets the same answer.
             let _ = answer.send(outcome);
         }
@@ -77,10 +91,9 @@ fn run<D: Database + Send + Sync + 'static>(
     Ok(())
 }
 
-fn run_batch<D: Database + Send + Sync + 'static>(
+async fn run_batch<D: Database + Send + Sync + 'static>(
     shelf: &Arc<Shelf<D>>,
     caller: &Caller,
-    runtime: &Handle,
     batch: &[Job],
 ) -> Result<Vec<Outcome>, Failed> {
     let mut tx = shelf.database.begin();
@@ -90,19 +103,19 @@ fn run_batch<D: Database + Send + Sync + 'static>(
         outcomes.push(execute(&mut tx, command, &mut changed)?);
     }
     let view = tx.view()?;
-    let telling = if changed.is_empty() {
-        None
-    } else {
+    let mut telling = JoinSet::new();
+    if !changed.is_empty() {
         shelf.hide(changed.iter())?;
         let products = versions(&tx, &changed)?;
-        Some(runtime.spawn(invalidate(shelf.clone(), caller.clone(), products)))
-    };
-    tx.commit()?;
-    if let Some(telling) = telling {
-        // A panic in there must not let the change become visible.
-        runtime.block_on(telling).map_err(|_| Failed::Io)?;
-        shelf.show(changed.iter());
+        ambient::spawn(&mut telling, invalidate(shelf.clone(), caller.clone(), products));
     }
+    shelf.database.ready_to_commit().await;
+    tx.commit()?;
+    while let Some(told) = telling.join_next().await {
+        // A panic in there must not let the change become visible.
+        told.map_err(|_| Failed::Io)?;
+    }
+    shelf.show(changed.iter());
     shelf.set_view(view);
     Ok(outcomes)
 }

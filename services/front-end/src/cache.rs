@@ -18,7 +18,7 @@ use quick_cache::{DefaultHashBuilder, UnitWeighter};
 use toystore_coherence::messages::{Granted, Invalidate, LookedUp};
 use toystore_coherence::{Lease, Renewal, SessionId};
 use toystore_domain::{Product, ProductName};
-use toystore_host::clock::boot_millis;
+use toystore_host::ambient::boot_millis;
 
 use crate::CacheConfig;
 

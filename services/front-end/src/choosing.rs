@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use toystore_authority::messages::{Propose, Proposed};
+use toystore_host::ambient::chance;
 use toystore_host::limits::{APPEND_TIMEOUT, CALL_TIMEOUT, HEALTH_TIMEOUT, PROBE_TIMEOUT};
 use toystore_host::{CallError, Shutdown};
 use toystore_replication::choice::{Choice, Health, RoleName, choose};
@@ -90,6 +91,7 @@ impl Chooser {
     /// Works until `shutdown`.
     pub async fn run(self, mut shutdown: Shutdown) {
         tokio::select! {
+            biased;
             () = shutdown.requested() => {}
             () = self.work() => {}
         }
@@ -246,6 +248,7 @@ impl Chooser {
         let mut catalog_asked = Instant::now();
         loop {
             tokio::select! {
+                biased;
                 () = self.leadership.doubted() => return sleep_until(earliest).await,
                 () = sleep(self.heartbeat) => {}
             }
@@ -281,8 +284,7 @@ impl Chooser {
 
 /// Half to all of `longest`: front ends that look together do not come back together.
 fn jitter(longest: Duration) -> Duration {
-    let chance = getrandom::u32().map_or(1.0, |n| f64::from(n) / f64::from(u32::MAX));
-    longest.mul_f64(0.5 + 0.5 * chance)
+    longest.mul_f64(0.5 + 0.5 * chance())
 }
 
 #[cfg(test)]

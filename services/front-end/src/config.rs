@@ -3,9 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use toystore_host::calls::CallerError;
 use toystore_host::listen::ListenError;
 use toystore_host::tokens::TokenError;
+use toystore_host::wire::CallerError;
 use toystore_host::{Address, AdminToken, ClusterConfig, ClusterToken};
 
 /// One front end's configuration.

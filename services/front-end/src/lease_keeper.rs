@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use toystore_coherence::Renewal;
 use toystore_coherence::messages::RenewLease;
-use toystore_host::clock::boot_millis;
+use toystore_host::ambient::boot_millis;
 use toystore_host::limits::{HEALTH_TIMEOUT, LEASE};
 use toystore_host::{Address, CallError, Shutdown};
 
@@ -40,6 +40,7 @@ pub async fn keep(
         }
     };
     tokio::select! {
+        biased;
         () = shutdown.requested() => {}
         () = renewing => {}
     }

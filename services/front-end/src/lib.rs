@@ -17,6 +17,8 @@
 //! | [`leader`] | what is known about who leads |
 //! | [`choosing`] | watching the leader, and choosing another |
 //! | [`peers`] | the processes this one talks to |
+//! | [`desk`] | what it answers to them |
+//! | [`parts`] | the working parts, put together |
 //! | [`cluster`] | the state of the cluster, for operators |
 //! | [`metrics`] | what is counted and shown beside the usual |
 
@@ -24,11 +26,13 @@ pub mod cache;
 pub mod choosing;
 pub mod cluster;
 pub mod config;
+pub mod desk;
 pub mod leader;
 pub mod lease_keeper;
 pub mod metrics;
 pub mod options;
 pub mod orders;
+pub mod parts;
 pub mod peers;
 pub mod products;
 pub mod reads;
@@ -36,21 +40,16 @@ pub mod relay;
 pub mod requests;
 pub mod routes;
 
-use std::sync::Arc;
-
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use toystore_host::ops::Metrics;
 use toystore_host::{Address, Caller, ServeOptions, Shutdown, serve};
 
 pub use config::{CacheConfig, Config, StartError};
 pub use options::Options;
 
-use cache::ProductCache;
-use choosing::Chooser;
-use leader::Leadership;
+use parts::Parts;
 use peers::Peers;
-use products::Products;
-use relay::Relay;
 use routes::Shop;
 
 /// Serves customers on `listener` until `shutdown`.
@@ -65,26 +64,17 @@ pub async fn run(
     let own = listener.local_addr().map_err(StartError::Address)?;
     let caller = Caller::new(config.cluster_token.clone())?;
     let peers = Peers::new(caller, config.catalog, config.cluster);
-    let leadership = Arc::new(Leadership::new());
-    let cache = config.cache.map(|cache| Arc::new(ProductCache::new(cache)));
-    let metrics = Metrics::new();
-    metrics::register(&metrics, Arc::clone(&leadership), cache.clone());
-
-    if let Some(cache) = &cache {
-        if config.advertise.is_none() && own.ip().is_unspecified() {
-            tracing::warn!(listen = %own, "a catalog elsewhere cannot reach it; use --advertise");
-        }
-        let address = config.advertise.unwrap_or_else(|| Address::from(own));
-        let keeping =
-            lease_keeper::keep(Arc::clone(cache), peers.clone(), address, shutdown.clone());
-        tokio::spawn(keeping);
+    if config.cache.is_some() && config.advertise.is_none() && own.ip().is_unspecified() {
+        tracing::warn!(listen = %own, "a catalog elsewhere cannot reach it; use --advertise");
     }
-    let chooser = Chooser::new(Arc::clone(&leadership), peers.clone(), config.heartbeat);
-    tokio::spawn(chooser.run(shutdown.clone()));
-
+    let address = config.advertise.unwrap_or_else(|| Address::from(own));
+    let cache = config.cache.map(|cache| (cache, address));
+    let mut tasks = JoinSet::new();
+    let parts = Parts::start(peers, cache, config.heartbeat, &shutdown, &mut tasks);
+    let metrics = Metrics::new();
+    metrics::register(&metrics, &parts);
     let shop = Shop {
-        products: Products::new(peers.clone(), cache),
-        relay: Relay::new(leadership, peers),
+        parts,
         cluster_token: config.cluster_token,
         admin_token: config.admin_token,
         metrics,

@@ -9,9 +9,11 @@ use toystore_host::ops::Metrics;
 
 use crate::cache::ProductCache;
 use crate::leader::Leadership;
+use crate::parts::Parts;
 
 /// Registers the cache's counts, and gauges that are read at each scrape.
-pub fn register(metrics: &Metrics, leadership: Arc<Leadership>, cache: Option<Arc<ProductCache>>) {
+pub fn register(metrics: &Metrics, parts: &Parts) {
+    let (leadership, cache) = (parts.relay.shared_leadership(), parts.products.cache().cloned());
     metrics.register(|registry| {
         if let Some(cache) = &cache {
             let counts = cache.counts();

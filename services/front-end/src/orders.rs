@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use toystore_domain::{OrderNumber, Purchase, Refusal};
+use toystore_host::ambient::{NoRandomness, random};
 use toystore_replication::messages::{OrderRefusal, OrderReply, PlaceOrder};
 use toystore_replication::{Attempt, View};
 
@@ -70,7 +71,7 @@ pub async fn place(
     purchase: Purchase,
     deadline: Instant,
 ) -> Result<OrderNumber, Refusal> {
-    let attempt = Attempt(getrandom::u64().map_err(|_| no_randomness())?);
+    let attempt = Attempt(random().map_err(no_randomness)?);
     relay.budget().earn();
     let mut open = false;
     let mut pauses = Pauses::until(deadline);
@@ -130,10 +131,10 @@ pub fn unavailable(relay: &Relay) -> Refusal {
     Refusal::Unavailable(trouble.unwrap_or_else(|| "no leader answers".to_owned()))
 }
 
-/// The system has no random numbers to give.
+/// Nothing can be done without random numbers.
 #[must_use]
-pub fn no_randomness() -> Refusal {
-    Refusal::Unavailable("the system gives no random numbers".to_owned())
+pub fn no_randomness(error: NoRandomness) -> Refusal {
+    Refusal::Unavailable(error.to_string())
 }
 
 #[cfg(test)]

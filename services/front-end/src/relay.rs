@@ -85,6 +85,12 @@ impl Relay {
         &self.leadership
     }
 
+    /// The same, for whoever outlives this.
+    #[must_use]
+    pub fn shared_leadership(&self) -> Arc<Leadership> {
+        Arc::clone(&self.leadership)
+    }
+
     /// Who can be asked.
     #[must_use]
     pub fn peers(&self) -> &Peers {

@@ -6,6 +6,7 @@ use toystore_coherence::messages::PutProduct;
 use toystore_domain::amounts::MAX_STOCK;
 use toystore_domain::names::{MAX_KEY_BYTES, MAX_NAME_BYTES};
 use toystore_domain::{Cents, OrderKey, OrderNumber, ProductName, Purchase, Quantity, Refusal};
+use toystore_host::ambient::{NoRandomness, random};
 use toystore_host::limits::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX};
 
 use crate::orders::no_randomness;
@@ -123,8 +124,9 @@ pub fn order_key(headers: &warp::http::HeaderMap) -> Result<OrderKey, Refusal> {
 }
 
 fn random_key() -> Result<OrderKey, Refusal> {
-    let half = || getrandom::u64().map_err(|_| no_randomness());
-    OrderKey::new(&format!("{:016x}{:016x}", half()?, half()?)).ok_or_else(no_randomness)
+    let half = || random().map_err(no_randomness);
+    let key = format!("{:016x}{:016x}", half()?, half()?);
+    OrderKey::new(&key).ok_or_else(|| no_randomness(NoRandomness))
 }
 
 /// Which part of a list is wanted.

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
-use toystore_coherence::messages::Invalidate;
 use toystore_domain::api::{OrderBody as Order, OrderPlaced, ProductBody as Product};
 use toystore_domain::{OrderKey, OrderNumber, Refusal};
 use toystore_host::limits::{MAX_REQUESTS_UNDER_WAY, REQUEST_DEADLINE};
 use toystore_host::ops::{self, Metrics};
 use toystore_host::reject::{Rejected, allow, recover};
 use toystore_host::reply::{Response, answer, data, refuse};
-use toystore_host::{AdminToken, ClusterToken, body, calls};
+use toystore_host::{AdminToken, ClusterToken, body};
 use warp::filters::BoxedFilter;
 use warp::http::header::{CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LOCATION};
 use warp::http::{HeaderMap, StatusCode};
 use warp::{Filter, Rejection};
 
-use crate::products::{Found, Products};
-use crate::relay::Relay;
+use crate::desk::desk;
+use crate::parts::Parts;
+use crate::products::Found;
 use crate::requests::{OrderBody, ProductBody};
 use crate::{cluster, orders, reads, requests};
 
@@ -34,10 +34,8 @@ const _: () = assert!(RESERVED < MAX_REQUESTS_UNDER_WAY);
 /// What the handlers share. Cheap to clone.
 #[derive(Clone)]
 pub struct Shop {
-    /// The products.
-    pub products: Products,
-    /// The way to the leader.
-    pub relay: Relay,
+    /// What requests are answered with.
+    pub parts: Parts,
     /// What the store's own processes show each other.
     pub cluster_token: ClusterToken,
     /// What an administrator shows.
@@ -52,7 +50,7 @@ pub fn all(
 ) -> impl Filter<Extract = (Response,), Error = std::convert::Infallible> + Clone + use<> {
     let places = Arc::new(Semaphore::new(MAX_REQUESTS_UNDER_WAY - RESERVED));
     let public = Public { shop: shop.clone(), places };
-    let leadership = shop.relay.clone();
+    let leadership = shop.parts.relay.clone();
     let ready = move || leadership.leadership().known().ready();
     public
         .products()
@@ -62,20 +60,10 @@ pub fn all(
         .unify()
         .or(ops::routes(shop.metrics.clone(), ready))
         .unify()
-        .or(invalidations(shop))
+        .or(desk(&shop.parts.products, shop.metrics.clone()).routes(shop.cluster_token.clone()))
         .unify()
         .recover(recover)
         .unify()
-}
-
-fn invalidations(shop: &Shop) -> BoxedFilter<(Response,)> {
-    let products = shop.products.clone();
-    calls::route(shop.cluster_token.clone(), move |call: Invalidate| {
-        if let Some(cache) = products.cache() {
-            cache.invalidate(&call);
-        }
-        std::future::ready(Ok(()))
-    })
 }
 
 /// Puts the public routes together.
@@ -197,7 +185,7 @@ fn query() -> BoxedFilter<(String,)> {
 }
 
 async fn get_product(shop: Shop, (segment, headers): (String, HeaderMap)) -> Response {
-    let looked_up = async { shop.products.look_up(&requests::name_in_path(&segment)?).await };
+    let looked_up = async { shop.parts.products.look_up(&requests::name_in_path(&segment)?).await };
     let Found { product, hit } = match looked_up.await {
         Ok(found) => found,
         Err(refusal) => return refuse(&refusal),
@@ -234,7 +222,7 @@ fn set(response: &mut Response, name: HeaderName, value: &str) {
 async fn list_products(shop: Shop, query: String) -> Response {
     let listed = async {
         let page = requests::products_page(&query)?;
-        let products = shop.products.list(page.after, page.limit).await?;
+        let products = shop.parts.products.list(page.after, page.limit).await?;
         Ok(products.iter().map(Product::from).collect::<Vec<_>>())
     };
     answer(listed.await)
@@ -250,7 +238,7 @@ async fn put_product(
     let put = async {
         shop.admin_token.check(&headers)?;
         let name = requests::name_in_path(&segment)?;
-        shop.products.put(body?.change(name)?, deadline).await
+        shop.parts.products.put(body?.change(name)?, deadline).await
     };
     answer(put.await.map(|product| Product::from(&product)))
 }
@@ -281,14 +269,14 @@ async fn place(
     body: Result<OrderBody, Refusal>,
     deadline: Instant,
 ) -> Result<OrderNumber, Refusal> {
-    orders::place(&shop.relay, body?.purchase(key)?, deadline).await
+    orders::place(&shop.parts.relay, body?.purchase(key)?, deadline).await
 }
 
 async fn get_order(shop: Shop, segment: String) -> Response {
     let deadline = Instant::now() + REQUEST_DEADLINE;
     let read = async {
         let number = requests::number_in_path(&segment)?;
-        reads::read(&shop.relay, number, deadline).await
+        reads::read(&shop.parts.relay, number, deadline).await
     };
     answer(read.await.map(|order| Order::from(&order)))
 }
@@ -297,14 +285,15 @@ async fn list_orders(shop: Shop, query: String) -> Response {
     let deadline = Instant::now() + REQUEST_DEADLINE;
     let listed = async {
         let page = requests::orders_page(&query)?;
-        let orders = reads::list(&shop.relay, page.after, page.limit, deadline).await?;
+        let orders = reads::list(&shop.parts.relay, page.after, page.limit, deadline).await?;
         Ok(orders.iter().map(Order::from).collect::<Vec<_>>())
     };
     answer(listed.await)
 }
 
 async fn get_cluster(shop: Shop, (): ()) -> Response {
-    let cache = shop.products.cache().map(AsRef::as_ref);
-    let state = cluster::state(shop.relay.peers(), shop.relay.leadership(), cache).await;
+    let cache = shop.parts.products.cache().map(AsRef::as_ref);
+    let state =
+        cluster::state(shop.parts.relay.peers(), shop.parts.relay.leadership(), cache).await;
     data(StatusCode::OK, &state)
 }

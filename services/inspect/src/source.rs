@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use tokio::runtime::Handle;
-use toystore_host::calls::CallerError;
 use toystore_host::tokens::TokenError;
+use toystore_host::wire::CallerError;
 use toystore_host::{Address, CallError, Caller, ClusterToken};
 use toystore_storage::StorageError;
 

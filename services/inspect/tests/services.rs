@@ -14,7 +14,7 @@ use common::{CLUSTER, Ran, Shop, inspect, log, member, name};
 use tokio::net::TcpListener;
 use toystore_authority::messages::{CatalogPage, ExportCatalog};
 use toystore_domain::{Books, Cents, OrderNumber, stock};
-use toystore_host::calls::route;
+use toystore_host::desk::route;
 use toystore_host::reject::recover;
 use toystore_host::reply::Response;
 use toystore_host::{ClusterToken, ServeOptions, Shutdown, Trigger, serve};

@@ -1,46 +1,59 @@
-//! Effects as acts: writes to sled, calls over HTTP, replies to handlers, lines in the log.
+//! Effects as acts: writes to the disk, calls to other processes, replies to handlers, lines in
+//! the log.
 
 use std::collections::HashMap;
-use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use toystore_host::limits::{APPEND_TIMEOUT, CALL_TIMEOUT, CATALOG_CALL_TIMEOUT};
-use toystore_host::{Address, Call, CallError, Caller, ClusterConfig};
+use toystore_host::{Address, Call, CallError, Caller, ClusterConfig, ambient};
 use toystore_replication::effects::{Call as CoreCall, Reply};
 use toystore_replication::messages::{Answer, CatalogCall, NoAnswer, PeerCall, ReadView};
 use toystore_replication::{CallId, Edge, Event, Notice, ReplicaId, Ticket, Write, WriteId};
-use toystore_storage::OrderWriter;
 
 use crate::node::Input;
 
-/// The edge of one replica.
-pub struct HttpEdge {
-    /// Writes and syncs.
-    pub writer: OrderWriter,
-    /// Makes calls.
-    pub caller: Caller,
-    /// Where the other replicas are.
-    pub replicas: ClusterConfig,
-    /// Where the catalog is.
-    pub catalog: Address,
+/// Where an order replica's edge hands its writes.
+pub type Writer = Box<dyn FnMut(WriteId, Write) + Send>;
+
+/// The edge of one replica. Calls under way end with it.
+pub struct CallingEdge {
+    writer: Writer,
+    caller: Caller,
+    replicas: ClusterConfig,
+    catalog: Address,
     /// Where answers go.
-    pub inbox: Sender<Input>,
-    /// Runs the calls.
-    pub runtime: Handle,
+    inbox: UnboundedSender<Input>,
+    calls: JoinSet<()>,
     /// Who waits for a reply.
-    pub waiting: HashMap<Ticket, oneshot::Sender<Reply>>,
+    waiting: HashMap<Ticket, oneshot::Sender<Reply>>,
 }
 
-impl HttpEdge {
+impl CallingEdge {
+    /// An edge that saves with `writer`, calls the others at their addresses, and tells `inbox`
+    /// what they answer.
+    #[must_use]
+    pub fn new(
+        writer: Writer,
+        caller: Caller,
+        replicas: ClusterConfig,
+        catalog: Address,
+        inbox: UnboundedSender<Input>,
+    ) -> Self {
+        let (calls, waiting) = (JoinSet::new(), HashMap::new());
+        Self { writer, caller, replicas, catalog, inbox, calls, waiting }
+    }
+
     /// Somebody waits for the reply to this ticket.
     pub fn expect(&mut self, ticket: Ticket, reply_to: oneshot::Sender<Reply>) {
         self.waiting.insert(ticket, reply_to);
     }
 
     fn ask<C: Call>(
-        &self,
+        &mut self,
         id: CallId,
         to: Address,
         call: C,
@@ -48,7 +61,8 @@ impl HttpEdge {
         answer: fn(C::Reply) -> Answer,
     ) {
         let (caller, inbox) = (self.caller.clone(), self.inbox.clone());
-        self.runtime.spawn(async move {
+        while self.calls.try_join_next().is_some() {}
+        ambient::spawn(&mut self.calls, async move {
             let begun = Instant::now();
             let answer = match caller.call(&to, &call, timeout).await {
                 Ok(reply) => answer(reply),
@@ -58,7 +72,7 @@ impl HttpEdge {
         });
     }
 
-    fn call_peer(&self, id: CallId, to: Address, call: PeerCall) {
+    fn call_peer(&mut self, id: CallId, to: Address, call: PeerCall) {
         match call {
             PeerCall::Append(append) => {
                 self.ask(id, to, append, APPEND_TIMEOUT, Answer::Appended);
@@ -68,7 +82,7 @@ impl HttpEdge {
         }
     }
 
-    fn call_catalog(&self, id: CallId, call: CatalogCall) {
+    fn call_catalog(&mut self, id: CallId, call: CatalogCall) {
         let to = self.catalog.clone();
         match call {
             CatalogCall::Transact(transact) => {
@@ -107,9 +121,9 @@ fn no_answer(error: CallError, late: bool, to: &Address) -> NoAnswer {
     }
 }
 
-impl Edge for HttpEdge {
+impl Edge for CallingEdge {
     fn write(&mut self, id: WriteId, write: Write) {
-        self.writer.write(id, write);
+        (self.writer)(id, write);
     }
 
     fn call(&mut self, id: CallId, call: CoreCall) {

@@ -3,11 +3,13 @@
 //! | file | holds |
 //! |---|---|
 //! | [`options`] | the command line |
-//! | [`node`] | the one thread that owns the core: next event, one step, its effects |
+//! | [`node`] | the one loop that owns the core: next event, one step, its effects |
+//! | [`desk`] | what it answers to other processes |
 //! | [`edge`] | effects as acts: writes, calls, replies, log lines |
-//! | [`routes`] | which request goes where |
+//! | [`routes`] | which request goes where, over HTTP |
 //! | [`run()`] | opening the database, serving, ending |
 
+pub mod desk;
 pub mod edge;
 pub mod node;
 pub mod options;

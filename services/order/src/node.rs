@@ -1,20 +1,22 @@
-//! The one thread that owns the replication core: it takes the next event, lets the core take one
+//! The one loop that owns the replication core: it takes the next event, lets the core take one
 //! step, and performs the effects in their order. Nothing else touches the core.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 use toystore_host::limits::TICK;
 use toystore_replication::choice::Health;
 use toystore_replication::effects::Reply;
 use toystore_replication::{Event, Fatal, Replica, Request, Stored, Ticket};
 
-use crate::edge::HttpEdge;
+use crate::edge::CallingEdge;
 
-/// What reaches the thread.
+/// What reaches the loop.
 pub enum Input {
     /// Something happened.
     Event(Event),
@@ -24,41 +26,41 @@ pub enum Input {
     Stop,
 }
 
-/// Talks to the core's thread. Cheap to clone.
+/// Talks to the core's loop. Cheap to clone.
 #[derive(Clone)]
 pub struct Node {
-    inbox: Sender<Input>,
+    inbox: UnboundedSender<Input>,
     next_ticket: Arc<std::sync::atomic::AtomicU64>,
     health: Arc<RwLock<Option<Health>>>,
 }
 
-/// The core's thread is gone; the process is ending.
+/// The core's loop is gone; the process is ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the replica is stopping")]
 pub struct Stopping;
 
 impl Node {
-    /// A handle, and the inbox that [`start`] reads.
+    /// A handle, and the inbox that [`drive`] reads.
     #[must_use]
-    pub fn new() -> (Self, Receiver<Input>) {
-        let (inbox, inputs) = channel();
+    pub fn new() -> (Self, UnboundedReceiver<Input>) {
+        let (inbox, inputs) = unbounded_channel();
         let next_ticket = Arc::default();
         (Self { inbox, next_ticket, health: Arc::default() }, inputs)
     }
 
     /// Where events and requests go.
     #[must_use]
-    pub fn inbox(&self) -> Sender<Input> {
+    pub fn inbox(&self) -> UnboundedSender<Input> {
         self.inbox.clone()
     }
 
     /// Tells the core that something happened.
     pub fn tell(&self, event: Event) {
-        // After the end of the thread nobody needs to know.
+        // After the end of the loop nobody needs to know.
         let _ = self.inbox.send(Input::Event(event));
     }
 
-    /// Ends the thread after what it was told before.
+    /// Ends the loop after what it was told before.
     pub fn stop(&self) {
         let _ = self.inbox.send(Input::Stop);
     }
@@ -67,6 +69,10 @@ impl Node {
     #[must_use]
     pub fn health(&self) -> Option<Health> {
         self.health.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn tell_health(&self, health: Health) {
+        *self.health.write().unwrap_or_else(PoisonError::into_inner) = Some(health);
     }
 
     /// Asks the core, and waits without a limit.
@@ -98,38 +104,42 @@ impl Node {
     }
 }
 
-/// Starts the thread. It ends when it is told to stop, or with the core's [`Fatal`].
+/// Runs the loop on a thread of its own: the core reads its database, and waits for nobody.
 ///
 /// # Errors
 /// The system gives no thread.
 pub fn start<S: Stored + Send + 'static>(
     node: &Node,
-    inputs: Receiver<Input>,
+    inputs: UnboundedReceiver<Input>,
     replica: Replica<S>,
-    edge: HttpEdge,
+    edge: CallingEdge,
 ) -> std::io::Result<JoinHandle<Result<(), Fatal>>> {
-    let health = node.health.clone();
+    let (node, runtime) = (node.clone(), Handle::current());
     std::thread::Builder::new()
         .name("order-core".to_owned())
-        .spawn(move || drive(&inputs, replica, edge, &health))
+        .spawn(move || runtime.block_on(drive(&node, inputs, replica, edge)))
 }
 
-fn drive<S: Stored>(
-    inputs: &Receiver<Input>,
+/// The loop. It ends when it is told to stop, or with the core's [`Fatal`].
+///
+/// # Errors
+/// The database cannot be trusted any more; the process must end.
+pub async fn drive<S: Stored>(
+    node: &Node,
+    mut inputs: UnboundedReceiver<Input>,
     mut replica: Replica<S>,
-    mut edge: HttpEdge,
-    health: &RwLock<Option<Health>>,
+    mut edge: CallingEdge,
 ) -> Result<(), Fatal> {
     let mut next_tick = Instant::now();
     loop {
-        let event = match inputs.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
-            Ok(Input::Event(event)) => Some(event),
-            Ok(Input::Ask(ticket, request, reply_to)) => {
+        let event = match timeout_at(next_tick, inputs.recv()).await {
+            Ok(Some(Input::Event(event))) => Some(event),
+            Ok(Some(Input::Ask(ticket, request, reply_to))) => {
                 edge.expect(ticket, reply_to);
                 Some(Event::Request(ticket, request))
             }
-            Err(RecvTimeoutError::Timeout) => None,
-            Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(_) => None,
+            Ok(Some(Input::Stop) | None) => return Ok(()),
         };
         if let Some(event) = event {
             replica.step(event)?.perform(&mut edge);
@@ -138,7 +148,7 @@ fn drive<S: Stored>(
             // Under load the inbox is never empty: time passes all the same.
             replica.step(Event::Tick)?.perform(&mut edge);
             next_tick = Instant::now() + TICK;
-            *health.write().unwrap_or_else(PoisonError::into_inner) = Some(replica.health());
+            node.tell_health(replica.health());
         }
     }
 }

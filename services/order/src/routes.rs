@@ -1,79 +1,33 @@
-//! Which request goes where: each internal call becomes one request to the core.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+//! Which request goes where.
 
 use toystore_domain::Refusal;
-use toystore_host::limits::{PAGE_LIMIT_MAX, REQUEST_DEADLINE};
+use toystore_host::ClusterToken;
 use toystore_host::ops::{self, Metrics};
 use toystore_host::reject::recover;
 use toystore_host::reply::Response;
-use toystore_host::{Caller, ClusterConfig, ClusterToken, calls};
+use toystore_replication::Request;
 use toystore_replication::choice::{Health, RoleName};
-use toystore_replication::effects::Reply;
-use toystore_replication::messages::{
-    Append, ExportOrders, Fetch, Forward, Forwarded, Join, ListOrders, ListReply, OrderRefusal,
-    OrderReply, OrdersPage, PlaceOrder, Probe, ReadOrder, ReadReply, Status, ViewNotice,
-};
-use toystore_replication::{Event, Request};
+use toystore_replication::messages::{ExportOrders, OrdersPage};
 use toystore_storage::OrderReader;
 use warp::Filter;
 
-use crate::node::{Node, Stopping};
+use crate::desk::{Shared, desk, health};
 
 /// Entries in one page of an export.
 const EXPORT_PAGE: usize = 1000;
 
-/// What the handlers share.
-#[derive(Clone)]
-pub struct Shared {
-    /// The core.
-    pub node: Node,
-    /// Passes requests on to the leader.
-    pub caller: Caller,
-    /// Where the replicas are.
-    pub replicas: ClusterConfig,
-    /// Reads the log beside the core.
-    pub reader: OrderReader,
-    /// The disk has no room for more orders.
-    pub full: Arc<AtomicBool>,
-}
-
-/// All routes of an order replica.
+/// All routes of an order replica; `reader` reads the log beside the core.
 pub fn routes(
     shared: Shared,
+    reader: OrderReader,
     token: ClusterToken,
     metrics: Metrics,
 ) -> impl Filter<Extract = (Response,), Error = std::convert::Infallible> + Clone + Send + Sync + 'static
 {
     let node = shared.node.clone();
     let ready = move || readiness(node.health());
-    calls::handle(&shared, &token, &metrics, place_order)
-        .or(calls::handle(&shared, &token, &metrics, read_order))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, list_orders))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, forward))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, view_notice))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, status))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, probe))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, append))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, fetch))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, join))
-        .unify()
-        .or(calls::handle(&shared, &token, &metrics, export))
-        .unify()
-        .or(ops::routes(metrics, ready))
-        .unify()
-        .recover(recover)
-        .unify()
+    let desk = desk(&shared, metrics.clone()).on(&(shared, reader), export);
+    desk.routes(token).or(ops::routes(metrics, ready)).unify().recover(recover).unify()
 }
 
 fn readiness(health: Option<Health>) -> Result<(), String> {
@@ -84,128 +38,12 @@ fn readiness(health: Option<Health>) -> Result<(), String> {
     }
 }
 
-fn patience(millis: u32) -> Duration {
-    Duration::from_millis(u64::from(millis)).min(REQUEST_DEADLINE)
-}
-
-/// The process ends while the request is under way: what came of it cannot be said.
-fn stopping(_: Stopping) -> Refusal {
-    Refusal::OutcomeUnknown
-}
-
-/// The core answers each request with its own kind of reply.
-fn mismatch<T>() -> Result<T, Refusal> {
-    tracing::error!("the core answered another question");
-    Err(Refusal::OutcomeUnknown)
-}
-
-async fn place_order(shared: Shared, place: PlaceOrder) -> Result<OrderReply, Refusal> {
-    if shared.full.load(Ordering::Relaxed) {
-        return Ok(OrderReply::Refused(OrderRefusal::Busy));
-    }
-    let patience = patience(place.patience_ms);
-    match shared.node.ask_for(Request::Order(place), patience).await.map_err(stopping)? {
-        Reply::Order(reply) => Ok(reply),
-        _ => mismatch(),
-    }
-}
-
-async fn read_order(shared: Shared, read: ReadOrder) -> Result<ReadReply, Refusal> {
-    let request = Request::Read(read.number);
-    match shared.node.ask_for(request, patience(read.patience_ms)).await.map_err(stopping)? {
-        Reply::Read(reply) => Ok(reply),
-        _ => mismatch(),
-    }
-}
-
-async fn list_orders(shared: Shared, list: ListOrders) -> Result<ListReply, Refusal> {
-    let limit = (list.limit as usize).min(PAGE_LIMIT_MAX);
-    let request = Request::List(list.after, limit);
-    match shared.node.ask_for(request, patience(list.patience_ms)).await.map_err(stopping)? {
-        Reply::List(reply) => Ok(reply),
-        _ => mismatch(),
-    }
-}
-
-async fn health(shared: &Shared, request: Request) -> Result<Health, Refusal> {
-    match shared.node.ask(request).await.map_err(stopping)? {
-        Reply::Health(health) => Ok(*health),
-        _ => mismatch(),
-    }
-}
-
-async fn status(shared: Shared, _: Status) -> Result<Health, Refusal> {
-    health(&shared, Request::Status).await
-}
-
-async fn probe(shared: Shared, _: Probe) -> Result<Health, Refusal> {
-    health(&shared, Request::Probe).await
-}
-
-async fn view_notice(shared: Shared, notice: ViewNotice) -> Result<Health, Refusal> {
-    shared.node.tell(Event::View(notice.view));
-    health(&shared, Request::Status).await
-}
-
-async fn append(
-    shared: Shared,
-    append: Append,
-) -> Result<toystore_replication::messages::Appended, Refusal> {
-    match shared.node.ask(Request::Append(append)).await.map_err(stopping)? {
-        Reply::Appended(reply) => Ok(reply),
-        _ => mismatch(),
-    }
-}
-
-async fn fetch(
-    shared: Shared,
-    fetch: Fetch,
-) -> Result<toystore_replication::messages::Fetched, Refusal> {
-    match shared.node.ask(Request::Fetch(fetch)).await.map_err(stopping)? {
-        Reply::Fetched(reply) => Ok(reply),
-        _ => mismatch(),
-    }
-}
-
-async fn join(
-    shared: Shared,
-    join: Join,
-) -> Result<toystore_replication::messages::Joined, Refusal> {
-    match shared.node.ask(Request::Join(join)).await.map_err(stopping)? {
-        Reply::Joined(reply) => Ok(reply),
-        _ => mismatch(),
-    }
-}
-
-/// Passes a request on to the leader, for a front end that cannot reach it.
-async fn forward(shared: Shared, forward: Forward) -> Result<Forwarded, Refusal> {
-    let health = health(&shared, Request::Status).await?;
-    let leader = health.view.filter(|view| view.leader.id != health.member.id);
-    let Some(to) = leader.and_then(|view| shared.replicas.address(view.leader.id).cloned()) else {
-        return Ok(Forwarded::NotSent);
-    };
-    let caller = &shared.caller;
-    let forwarded = match forward {
-        Forward::Order(place) => {
-            let patience = patience(place.patience_ms);
-            caller.call(&to, &place, patience).await.map(Forwarded::Order)
-        }
-        Forward::Read(read) => {
-            caller.call(&to, &read, patience(read.patience_ms)).await.map(Forwarded::Read)
-        }
-        Forward::List(list) => {
-            caller.call(&to, &list, patience(list.patience_ms)).await.map(Forwarded::List)
-        }
-    };
-    Ok(forwarded.unwrap_or_else(|error| {
-        if error.certainly_not_done() { Forwarded::NotSent } else { Forwarded::Unknown }
-    }))
-}
-
 /// A page of the log as it is on disk.
-async fn export(shared: Shared, export: ExportOrders) -> Result<OrdersPage, Refusal> {
+async fn export(
+    (shared, reader): (Shared, OrderReader),
+    export: ExportOrders,
+) -> Result<OrdersPage, Refusal> {
     let health = health(&shared, Request::Status).await?;
-    let reader = shared.reader.clone();
     let page = tokio::task::spawn_blocking(move || reader.page(export.after, EXPORT_PAGE));
     let unreadable = || Refusal::Unavailable("the log cannot be read".to_owned());
     let entries = page.await.map_err(|_| unreadable())?.map_err(|_| unreadable())?;

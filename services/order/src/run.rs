@@ -1,6 +1,5 @@
 //! Opening the database, serving, ending.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,23 +7,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use toystore_host::calls::CallerError;
 use toystore_host::limits::{
     APPEND_PAGE, MAX_REQUESTS_UNDER_WAY, ORDER_BATCH, SILENCE_TICKS, STUCK_TICKS,
 };
 use toystore_host::listen::ListenError;
 use toystore_host::ops::Metrics;
 use toystore_host::tokens::TokenError;
+use toystore_host::wire::CallerError;
 use toystore_host::{Caller, ClusterToken, ServeOptions, Shutdown, serve};
 use toystore_replication::{Event, Fatal, Replica, ReplicaId, Settings};
 use toystore_storage::{OrderStore, OrderWriter, StorageError, folder, space};
 
 use crate::Options;
-use crate::edge::HttpEdge;
+use crate::desk::Shared;
+use crate::edge::CallingEdge;
 use crate::node::{self, Node};
-use crate::routes::{Shared, routes};
+use crate::routes::routes;
 
 /// How often the free space of the disk is looked at.
 const SPACE_CHECK: Duration = Duration::from_secs(1);
@@ -109,21 +108,14 @@ pub async fn run(
             let _ = tell_failure.send(error);
         },
     )?;
-    let edge = HttpEdge {
-        writer,
-        caller: caller.clone(),
-        replicas: options.replicas.clone(),
-        catalog: options.catalog.clone(),
-        inbox: node.inbox(),
-        runtime: Handle::current(),
-        waiting: HashMap::new(),
-    };
+    let (replicas, catalog) = (options.replicas.clone(), options.catalog.clone());
+    let save = Box::new(move |id, write| writer.write(id, write));
+    let edge = CallingEdge::new(save, caller.clone(), replicas.clone(), catalog, node.inbox());
     let replica = Replica::new(settings(&options), saved, reader.clone());
     let core = node::start(&node, inputs, replica, edge).map_err(OrderError::Thread)?;
     let full = Arc::new(AtomicBool::new(false));
-    let replicas = options.replicas.clone();
-    let shared = Shared { node: node.clone(), caller, replicas, reader, full: full.clone() };
-    let routes = routes(shared, token, Metrics::new());
+    let shared = Shared { node: node.clone(), caller, replicas, full: full.clone() };
+    let routes = routes(shared, reader, token, Metrics::new());
     let serving = serve(listener, routes, ServeOptions::default(), shutdown);
     let ended = tokio::task::spawn_blocking(move || core.join());
     tokio::pin!(serving, ended);

@@ -114,4 +114,9 @@ pub trait Database {
 
     /// Begins a transaction.
     fn begin(&self) -> Self::Transaction<'_>;
+
+    /// Waits until a commit will do; at once where committing itself waits for the disk.
+    fn ready_to_commit(&self) -> impl Future<Output = ()> {
+        std::future::ready(())
+    }
 }

@@ -37,11 +37,11 @@ impl Grants {
         Self { millis, next: first, holders: BTreeMap::new(), quiet_until }
     }
 
-    /// For how many milliseconds from `now` leases of an earlier process may still run. It may have
-    /// saved a change without having told their holders: nobody may see it before.
+    /// Until when leases of an earlier process may still run. It may have saved a change without
+    /// having told their holders: nobody may see it before.
     #[must_use]
-    pub fn quiet_for(&self, now: u64) -> u64 {
-        self.quiet_until.saturating_sub(now)
+    pub fn quiet_until(&self) -> u64 {
+        self.quiet_until
     }
 
     /// Grants a lease, or renews the one asked for if it is still held.
@@ -71,13 +71,6 @@ impl Grants {
         self.holders.values().cloned().collect()
     }
 
-    /// For how many milliseconds from `now` this lease still runs; it may have been renewed since
-    /// its holder was told.
-    #[must_use]
-    pub fn runs_for(&self, session: SessionId, now: u64) -> u64 {
-        self.holders.get(&session).map_or(0, |holder| holder.until.saturating_sub(now))
-    }
-
     /// Ends a lease: its holder did not answer. The caller still waits until it has run out.
     pub fn revoke(&mut self, session: SessionId) -> Option<Holder> {
         self.holders.remove(&session)
@@ -101,7 +94,7 @@ mod tests {
     #[test]
     fn a_new_process_waits_out_the_earlier_leases() {
         let grants = Grants::new(500, SessionId(1), 1000, 50);
-        assert_eq!((grants.quiet_for(50), grants.quiet_for(1050)), (1000, 0));
+        assert_eq!(grants.quiet_until(), 1050);
     }
 
     #[test]

@@ -10,19 +10,22 @@
 //! | [`reject`] | warp's rejections as refusals; 405 with `Allow` |
 //! | [`address`] | where processes listen, which replicas there are |
 //! | [`calls`] | typed calls between processes |
+//! | [`wire`] | how their frames travel |
+//! | [`desk`] | how they are answered |
 //! | [`internal`] | which message goes to which internal endpoint |
 //! | [`retry`] | the one retry policy |
 //! | [`tokens`] | the shared secrets |
 //! | [`ops`] | liveness, readiness, metrics |
 //! | [`telemetry`] | logging |
-//! | [`clock`] | the clock that leases are measured by |
+//! | [`ambient`] | the clock, randomness and tasks of a process, real or simulated |
 //! | [`shutdown`] | the wish to stop |
 //! | [`exit`] | how a process ends |
 
 pub mod address;
+pub mod ambient;
 pub mod body;
 pub mod calls;
-pub mod clock;
+pub mod desk;
 pub mod exit;
 pub mod internal;
 pub mod limits;
@@ -35,9 +38,11 @@ pub mod serve;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tokens;
+pub mod wire;
 
 pub use address::{Address, ClusterConfig};
 pub use calls::{Call, CallError, Caller};
+pub use desk::Desk;
 pub use serve::{ServeOptions, serve};
 pub use shutdown::{Shutdown, Trigger};
 pub use tokens::{AdminToken, ClusterToken};

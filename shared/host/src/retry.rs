@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::ambient::chance;
 use crate::limits::{RETRY_BURST, RETRY_EARNED_BY, RETRY_FIRST_PAUSE, RETRY_MAX_PAUSE};
 
 /// The pauses between tries: each up to twice as long as the one before, none past the deadline.
@@ -44,11 +45,6 @@ impl Iterator for Backoff {
         let left = self.deadline.saturating_duration_since(Instant::now());
         (pause < left).then_some(pause)
     }
-}
-
-/// A number in 0..1. Without a source of randomness pauses still grow, only not apart.
-fn chance() -> f64 {
-    getrandom::u32().map_or(1.0, |n| f64::from(n) / f64::from(u32::MAX))
 }
 
 /// Keeps retries a small part of the load, so that they never make a bad moment worse.

@@ -13,7 +13,7 @@ use http::StatusCode;
 use toystore_host::listen::{ListenError, bind};
 use toystore_host::ops::{Metrics, routes};
 use toystore_host::reject::recover;
-use toystore_host::{Address, ServeOptions, Shutdown, clock, exit};
+use toystore_host::{Address, ServeOptions, Shutdown, ambient, exit};
 use warp::Filter;
 
 fn get(path: &str) -> String {
@@ -76,8 +76,8 @@ async fn stopping_is_heard_by_all_also_later() {
 
 #[test]
 fn the_boot_clock_does_not_go_back() {
-    let first = clock::boot_millis();
-    assert!(first > 0 && clock::boot_millis() >= first);
+    let first = ambient::boot_millis();
+    assert!(first > 0 && ambient::boot_millis() >= first);
 }
 
 #[test]

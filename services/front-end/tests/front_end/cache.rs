@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use toystore_coherence::{SessionId, grants::Grants};
-use toystore_host::clock::boot_millis;
+use toystore_host::ambient::boot_millis;
 
 use crate::customer::Answer;
 use crate::store::{Setup, Store};

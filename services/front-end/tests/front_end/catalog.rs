@@ -10,8 +10,8 @@ use toystore_coherence::messages::{
 };
 use toystore_coherence::{SessionId, grants::Grants};
 use toystore_domain::{Cents, Product, ProductName, Refusal, Version};
-use toystore_host::calls::route;
-use toystore_host::clock::boot_millis;
+use toystore_host::ambient::boot_millis;
+use toystore_host::desk::route;
 use toystore_host::reject::recover;
 use toystore_host::{Address, Caller};
 use toystore_replication::messages::ReadView;

@@ -6,7 +6,7 @@ use std::future::{Future, pending};
 
 use toystore_domain::{Order, OrderNumber, Purchase};
 use toystore_host::Call;
-use toystore_host::calls::route;
+use toystore_host::desk::route;
 use toystore_host::reject::recover;
 use toystore_host::reply::Response;
 use toystore_replication::choice::{Health, RoleName};

@@ -1,0 +1,125 @@
+//! How frames travel between processes: `POST /internal/NAME`, the cluster token beside them.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::StatusCode;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+
+use crate::Address;
+use crate::calls::CallError;
+use crate::limits::{CLIENT_POOL_IDLE, CONNECT_TIMEOUT, MAX_INTERNAL_BODY_BYTES};
+use crate::tokens::ClusterToken;
+
+pub(crate) const FRAME: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+/// Carries frames: HTTP in a service, a simulated network in the simulator.
+pub trait Wire: fmt::Debug + Send + Sync {
+    /// Sends the frame of the call of this name, and waits at most `timeout` for the answer's.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    fn exchange<'a>(
+        &'a self,
+        to: &'a Address,
+        name: &'static str,
+        frame: Vec<u8>,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<Vec<u8>, CallError>>;
+}
+
+/// Why no caller could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CallerError {
+    /// The HTTP client did not start.
+    #[error("cannot start the HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The token does not fit into a header.
+    #[error("the cluster token does not fit into a header")]
+    Token,
+}
+
+/// Carries frames over HTTP/1.1.
+#[derive(Debug)]
+pub struct HttpWire {
+    client: reqwest::Client,
+    bearer: HeaderValue,
+}
+
+impl HttpWire {
+    /// A wire that shows the given token.
+    ///
+    /// # Errors
+    /// The HTTP client does not start, or the token cannot be sent.
+    pub fn new(token: ClusterToken) -> Result<Self, CallerError> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
+            .tcp_nodelay(true)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(CLIENT_POOL_IDLE)
+            .build()?;
+        Ok(Self { client, bearer: token.bearer().ok_or(CallerError::Token)? })
+    }
+
+    async fn post(
+        &self,
+        to: &Address,
+        name: &'static str,
+        frame: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, CallError> {
+        let request = self
+            .client
+            .post(format!("http://{to}/internal/{name}"))
+            .header(AUTHORIZATION, self.bearer.clone())
+            .header(CONTENT_TYPE, FRAME)
+            .timeout(timeout)
+            .body(frame);
+        let response = request.send().await.map_err(|error| unsent_or_unknown(&error))?;
+        judge(response.status())?;
+        read_answer(response).await
+    }
+}
+
+impl Wire for HttpWire {
+    fn exchange<'a>(
+        &'a self,
+        to: &'a Address,
+        name: &'static str,
+        frame: Vec<u8>,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<Vec<u8>, CallError>> {
+        Box::pin(self.post(to, name, frame, timeout))
+    }
+}
+
+/// Only a connection that never stood proves that nothing was received.
+fn unsent_or_unknown(error: &reqwest::Error) -> CallError {
+    if error.is_connect() || error.is_builder() { CallError::NotSent } else { CallError::Unknown }
+}
+
+/// A 503 is an answer of the other side's own; any other 5xx may hide work half done.
+fn judge(status: StatusCode) -> Result<(), CallError> {
+    match status {
+        StatusCode::OK => Ok(()),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(CallError::Denied),
+        StatusCode::SERVICE_UNAVAILABLE => Err(CallError::Refused(status.as_u16())),
+        _ if status.is_client_error() => Err(CallError::Refused(status.as_u16())),
+        _ if status.is_server_error() => Err(CallError::Unknown),
+        _ => Err(CallError::Garbled),
+    }
+}
+
+async fn read_answer(mut response: reqwest::Response) -> Result<Vec<u8>, CallError> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|_| CallError::Unknown)? {
+        if body.len() + piece.len() > MAX_INTERNAL_BODY_BYTES {
+            return Err(CallError::Garbled);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
