@@ -4,13 +4,17 @@
 //! |---|---|
 //! | [`store`] | the whole store as real processes, to be killed, stopped and restarted |
 //! | [`load`] | the client as a load, and what it found |
+//! | [`history`] | what clients saw, and what was left in the end |
+//! | [`checks`] | what must hold of every history |
 //! | [`disk_image`] | a disk that can lose its power |
 //! | [`small_disk`] | a disk to be filled |
 //! | [`simulation`] | the replication core and the catalog's rules on one thread, with faults by seed |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod checks;
 pub mod disk_image;
+pub mod history;
 pub mod load;
 pub mod simulation;
 pub mod small_disk;
