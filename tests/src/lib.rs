@@ -8,7 +8,8 @@
 //! | [`checks`] | what must hold of every history |
 //! | [`disk_image`] | a disk that can lose its power |
 //! | [`small_disk`] | a disk to be filled |
-//! | [`simulation`] | the replication core and the catalog's rules on one thread, with faults by seed |
+//! | [`simulation`] | the whole store on one thread, with simulated time, network and disks, by seed |
+//! | [`history`] | what customers saw |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,128 +1,109 @@
-//! The replication core and the catalog's rules on one thread: only time, network, disks and the
-//! other process are simulated. One seed decides everything.
+//! A whole store on one thread: the services' own loops, handlers, cache and choice of a leader;
+//! only time, network, disks and machines are simulated. One seed decides everything.
 //!
-//! A run has a time of faults, then a time of healing. The checks of `checks` run after every
-//! step; at the end everything must have come to rest.
+//! A run has a time of faults and a time of healing. States are checked as they change, by
+//! [`watch`]; what customers saw is checked in the end, by [`checks`](crate::checks), as that of
+//! customers of real processes is.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`plan`] | what kind of store a seed makes, and what befalls it |
+//! | [`world`] | the processes, and what carries frames between them |
+//! | [`services`] | the services, put together |
+//! | [`process`] | tasks that live, pause and die together |
+//! | [`network`], [`disk`], [`catalog_disk`] | what is simulated |
+//! | [`faults`] | what goes wrong |
+//! | [`customers`] | who buys |
+//! | [`watch`], [`rest`] | what must hold at any time, and in the end |
+//! | [`control`], [`random`], [`seen`] | what they all share |
 
-pub mod checks;
+pub mod catalog_disk;
+pub mod control;
+pub mod customers;
 pub mod disk;
-pub mod front_ends;
+pub mod faults;
+pub mod network;
+pub mod plan;
+pub mod process;
+pub mod random;
+pub mod rest;
+pub mod seen;
+pub mod services;
+pub mod watch;
 pub mod world;
 
-use toystore_replication::Replica;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Once;
 
-use disk::Disk;
+use futures_util::future::join_all;
+use tokio::runtime::Builder;
+use tokio::task::{LocalSet, spawn_local};
+
+use crate::checks;
+use control::Control;
+use customers::Customer;
+use plan::Plan;
+pub use seen::Seen;
 use world::World;
 
-/// A pseudo-random generator: SplitMix64 (Steele, Lea and Flood, 2014).
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// The generator of a seed.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next number.
-    pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `limit`.
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.number() % limit.max(1)
-    }
-
-    /// True in so many of a thousand cases.
-    pub fn chance(&mut self, per_mille: u64) -> bool {
-        self.below(1000) < per_mille
-    }
+thread_local! {
+    /// A panic in a task is kept by the task: whoever runs a seed wants to know.
+    static PANICKED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// What happened in a run: a run in which nothing happened proves nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Orders acknowledged.
-    pub acknowledged: u64,
-    /// Crashes of replicas.
-    pub crashes: u64,
-    /// Crashes of the catalog.
-    pub catalog_crashes: u64,
-    /// Disks lost.
-    pub wipes: u64,
-    /// Messages lost.
-    pub lost: u64,
-    /// Messages delivered twice.
-    pub doubled: u64,
-    /// Leaders chosen.
-    pub leaders: u64,
-    /// Tails cut off.
-    pub truncated: u64,
-    /// Reservations cancelled by a leader that took over.
-    pub cancelled: u64,
-    /// Changes of the in-sync set within an epoch.
-    pub membership: u64,
-    /// Orders acknowledged while one replica was alone.
-    pub alone: u64,
-    /// Attempts that were told that nothing was and will be done.
-    pub refused: u64,
-    /// Orders found.
-    pub found: u64,
-    /// Orders proven not to exist.
-    pub not_found: u64,
-    /// Pages of orders.
-    pub listed: u64,
-    /// Processes stopped for a while.
-    pub pauses: u64,
-    /// Disks stuck for a while.
-    pub stuck_disks: u64,
-}
-
-impl std::ops::AddAssign for Seen {
-    fn add_assign(&mut self, other: Self) {
-        self.acknowledged += other.acknowledged;
-        self.crashes += other.crashes;
-        self.catalog_crashes += other.catalog_crashes;
-        self.wipes += other.wipes;
-        self.lost += other.lost;
-        self.doubled += other.doubled;
-        self.leaders += other.leaders;
-        self.truncated += other.truncated;
-        self.cancelled += other.cancelled;
-        self.membership += other.membership;
-        self.alone += other.alone;
-        self.refused += other.refused;
-        self.found += other.found;
-        self.not_found += other.not_found;
-        self.listed += other.listed;
-        self.pauses += other.pauses;
-        self.stuck_disks += other.stuck_disks;
-    }
-}
-
-/// Runs one seed.
+/// Runs one seed; what happened.
 ///
-/// # Panics
-/// When an invariant does not hold; the message names the seed.
-#[must_use]
-pub fn run(seed: u64) -> Seen {
-    let result = std::panic::catch_unwind(|| {
-        let mut world = World::new(seed);
-        world.faults(6_000);
-        world.heal();
-        world.seen
-    });
-    result.unwrap_or_else(|cause| {
-        eprintln!("seed {seed}");
-        std::panic::resume_unwind(cause)
-    })
+/// # Errors
+/// What did not hold.
+pub fn run(seed: u64) -> Result<Seen, String> {
+    note_panics();
+    PANICKED.take();
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let control = Control::new(seed);
+    let local = LocalSet::new();
+    let outcome = local.block_on(&runtime, scenario(control.clone()));
+    // Tasks end before the runtime that they belong to.
+    drop(local);
+    let failure = PANICKED.take().map(|panic| format!("a panic: {panic}"));
+    match failure.or(control.failure()).or(outcome.err()) {
+        Some(failure) => Err(failure),
+        None => Ok(control.seen()),
+    }
 }
 
-/// A running replica's core, for the checks.
-pub type Core = Replica<Disk>;
+async fn scenario(control: Control) -> Result<(), String> {
+    let plan = Plan::of(&control);
+    let (world, parcels) = World::new(control.clone(), plan.clone());
+    spawn_local(world.clone().carry_all(parcels));
+    world.names().into_iter().for_each(|name| world.start(name));
+    let customers =
+        (0..plan.customers).map(|number| spawn_local(Customer::new(world.clone(), number).shop()));
+    let customers: Vec<_> = customers.collect();
+    world.clone().trouble().await;
+    world.heal();
+    join_all(customers).await;
+    world.come_to_rest().await;
+    if control.failure().is_some() {
+        return Ok(());
+    }
+    check(&world)
+}
+
+/// What customers saw, and what was left.
+fn check(world: &Rc<World>) -> Result<(), String> {
+    let rest = world.rest();
+    checks::all(&world.calls.borrow(), &rest).map(|_| ()).map_err(|violation| violation.to_string())
+}
+
+fn note_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            PANICKED.set(Some(info.to_string()));
+            usual(info);
+        }));
+    });
+}

@@ -1,10 +1,10 @@
 //! The database in memory: what tests and the simulation run the rules on.
 //!
-//! A crash is a clone: what was committed is there, what was not is gone.
+//! What was committed survives a crash of whoever uses it, what was not is gone.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use toystore_domain::{Books, OrderKey, ProductName};
 use toystore_replication::messages::Reservation;
@@ -31,10 +31,10 @@ pub struct Rows {
     pub restocks: Vec<Restocked>,
 }
 
-/// A database in memory.
+/// A database in memory. Clones are the same database.
 #[derive(Clone, Debug)]
 pub struct MemoryDatabase {
-    rows: RefCell<Rows>,
+    rows: Arc<Mutex<Arc<Rows>>>,
 }
 
 impl MemoryDatabase {
@@ -50,13 +50,17 @@ impl MemoryDatabase {
             reservations: BTreeMap::new(),
             restocks: Vec::new(),
         };
-        Self { rows: RefCell::new(rows) }
+        Self { rows: Arc::new(Mutex::new(Arc::new(rows))) }
     }
 
-    /// A copy of what is committed.
+    /// What is committed.
     #[must_use]
-    pub fn rows(&self) -> Rows {
-        self.rows.borrow().clone()
+    pub fn rows(&self) -> Arc<Rows> {
+        self.committed().clone()
+    }
+
+    fn committed(&self) -> MutexGuard<'_, Arc<Rows>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,11 +72,17 @@ impl Database for MemoryDatabase {
     }
 }
 
-/// A transaction on a copy.
+/// A transaction. The rows are copied when it first changes one.
 #[derive(Debug)]
 pub struct MemoryTransaction<'a> {
     database: &'a MemoryDatabase,
-    rows: Rows,
+    rows: Arc<Rows>,
+}
+
+impl MemoryTransaction<'_> {
+    fn change(&mut self) -> &mut Rows {
+        Arc::make_mut(&mut self.rows)
+    }
 }
 
 fn above<K: Ord + Clone>(after: Option<&K>) -> (Bound<K>, Bound<K>) {
@@ -89,7 +99,7 @@ impl Transaction for MemoryTransaction<'_> {
     }
 
     fn put_view(&mut self, view: &View) -> Result<(), Failed> {
-        self.rows.view = Some(view.clone());
+        self.change().view = Some(view.clone());
         Ok(())
     }
 
@@ -98,7 +108,7 @@ impl Transaction for MemoryTransaction<'_> {
     }
 
     fn put_fence(&mut self, fence: &Fence) -> Result<(), Failed> {
-        self.rows.fence = fence.clone();
+        self.change().fence = fence.clone();
         Ok(())
     }
 
@@ -107,11 +117,11 @@ impl Transaction for MemoryTransaction<'_> {
     }
 
     fn put_books(&mut self, product: &ProductName, books: &Books) -> Result<(), Failed> {
-        self.rows.products.insert(product.clone(), books.clone());
+        self.change().products.insert(product.clone(), books.clone());
         if books.stock == 0 {
-            self.rows.sold_out.insert(product.clone());
+            self.change().sold_out.insert(product.clone());
         } else {
-            self.rows.sold_out.remove(product);
+            self.change().sold_out.remove(product);
         }
         Ok(())
     }
@@ -134,12 +144,12 @@ impl Transaction for MemoryTransaction<'_> {
     }
 
     fn put_reservation(&mut self, reservation: &Reservation) -> Result<(), Failed> {
-        self.rows.reservations.insert(reservation.purchase.key.clone(), reservation.clone());
+        self.change().reservations.insert(reservation.purchase.key.clone(), reservation.clone());
         Ok(())
     }
 
     fn remove_reservation(&mut self, key: &OrderKey) -> Result<(), Failed> {
-        self.rows.reservations.remove(key);
+        self.change().reservations.remove(key);
         Ok(())
     }
 
@@ -152,12 +162,12 @@ impl Transaction for MemoryTransaction<'_> {
     }
 
     fn add_restock(&mut self, restock: &Restocked) -> Result<(), Failed> {
-        self.rows.restocks.push(restock.clone());
+        self.change().restocks.push(restock.clone());
         Ok(())
     }
 
     fn commit(self) -> Result<(), Failed> {
-        *self.database.rows.borrow_mut() = self.rows;
+        *self.database.committed() = self.rows;
         Ok(())
     }
 }

@@ -42,6 +42,18 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// What an answer of this HTTP status, which is not 200, says of the call. A 503 is an answer of
+    /// the other side's own; any other 5xx may hide work half done.
+    #[must_use]
+    pub fn of_status(status: u16) -> Self {
+        match status {
+            401 | 403 => Self::Denied,
+            503 | 400..500 => Self::Refused(status),
+            500..600 => Self::Unknown,
+            _ => Self::Garbled,
+        }
+    }
+
     /// Whether the other side certainly has not done what was asked, and will not.
     #[must_use]
     pub fn certainly_not_done(&self) -> bool {

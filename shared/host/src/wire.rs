@@ -79,8 +79,10 @@ impl HttpWire {
             .timeout(timeout)
             .body(frame);
         let response = request.send().await.map_err(|error| unsent_or_unknown(&error))?;
-        judge(response.status())?;
-        read_answer(response).await
+        match response.status() {
+            StatusCode::OK => read_answer(response).await,
+            other => Err(CallError::of_status(other.as_u16())),
+        }
     }
 }
 
@@ -99,18 +101,6 @@ impl Wire for HttpWire {
 /// Only a connection that never stood proves that nothing was received.
 fn unsent_or_unknown(error: &reqwest::Error) -> CallError {
     if error.is_connect() || error.is_builder() { CallError::NotSent } else { CallError::Unknown }
-}
-
-/// A 503 is an answer of the other side's own; any other 5xx may hide work half done.
-fn judge(status: StatusCode) -> Result<(), CallError> {
-    match status {
-        StatusCode::OK => Ok(()),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(CallError::Denied),
-        StatusCode::SERVICE_UNAVAILABLE => Err(CallError::Refused(status.as_u16())),
-        _ if status.is_client_error() => Err(CallError::Refused(status.as_u16())),
-        _ if status.is_server_error() => Err(CallError::Unknown),
-        _ => Err(CallError::Garbled),
-    }
 }
 
 async fn read_answer(mut response: reqwest::Response) -> Result<Vec<u8>, CallError> {

@@ -1,24 +1,20 @@
-//! A disk that loses what was not synced.
+//! The disk of an order replica: it loses what was not synced.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use toystore_domain::{OrderKey, OrderNumber};
 use toystore_replication::{
-    ClusterId, Entry, Epoch, Fatal, Incarnation, Member, Position, ReplicaId, Saved, StoreId,
-    Stored, Write, WriteId,
+    Chain, ClusterId, Entry, Epoch, Fatal, Incarnation, Member, Position, ReplicaId, Saved,
+    StoreId, Stored, Write, WriteId,
 };
 
 /// What is on a disk.
 #[derive(Debug)]
-pub struct Content {
-    /// The database's id.
-    pub store: StoreId,
-    /// Starts of a process.
-    pub incarnation: Incarnation,
-    /// The synced log.
-    pub entries: Vec<Entry>,
+struct Content {
+    store: StoreId,
+    incarnation: Incarnation,
+    entries: Vec<Entry>,
     keys: BTreeMap<OrderKey, OrderNumber>,
     cluster: Option<ClusterId>,
     promise: Epoch,
@@ -28,15 +24,15 @@ pub struct Content {
     queue: VecDeque<(WriteId, Write)>,
 }
 
-/// A disk, shared by the core that reads it and the world that syncs it.
+/// A disk. Clones are the same disk.
 #[derive(Clone, Debug)]
-pub struct Disk(Rc<RefCell<Content>>);
+pub struct Disk(Arc<Mutex<Content>>);
 
 impl Disk {
     /// An empty disk.
     #[must_use]
     pub fn new(store: StoreId) -> Self {
-        Self(Rc::new(RefCell::new(Content {
+        Self(Arc::new(Mutex::new(Content {
             store,
             incarnation: Incarnation(0),
             entries: Vec::new(),
@@ -49,85 +45,125 @@ impl Disk {
         })))
     }
 
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts a start and says what is saved.
     #[must_use]
     pub fn start(&self, id: ReplicaId) -> Saved {
-        let mut content = self.0.borrow_mut();
+        let mut content = self.content();
         content.incarnation = content.incarnation.next();
         let me = Member { id, store: content.store, incarnation: content.incarnation };
-        let last = content.entries.last().map_or(Position::ORIGIN, Entry::position);
+        let last = content.last();
         let Content { cluster, promise, mark, commit, .. } = *content;
         Saved { me, cluster, promise, mark, commit, last }
     }
 
+    /// The replica on this disk, in its present process.
+    #[must_use]
+    pub fn member(&self, id: ReplicaId) -> Member {
+        let content = self.content();
+        Member { id, store: content.store, incarnation: content.incarnation }
+    }
+
     /// Queues a write.
     pub fn write(&self, id: WriteId, write: Write) {
-        self.0.borrow_mut().queue.push_back((id, write));
+        self.content().queue.push_back((id, write));
     }
 
-    /// Syncs everything up to a write.
-    pub fn sync(&self, upto: WriteId) {
-        let mut content = self.0.borrow_mut();
+    /// The last write that waits, if any does.
+    #[must_use]
+    pub fn last_waiting(&self) -> Option<WriteId> {
+        self.content().queue.back().map(|(id, _)| *id)
+    }
+
+    /// Syncs everything up to a write; how many orders were cut off.
+    ///
+    /// # Errors
+    /// What it was asked to do makes no log.
+    pub fn sync(&self, upto: WriteId) -> Result<usize, String> {
+        let (mut content, mut cut) = (self.content(), 0);
         while content.queue.front().is_some_and(|(id, _)| *id <= upto) {
-            let (_, write) = content.queue.pop_front().unwrap();
-            content.apply(write);
+            cut += content.apply_next()?;
         }
+        Ok(cut)
     }
 
-    /// The power goes: some of what was written may have reached the disk.
-    pub fn crash(&self, kept: usize) {
-        let mut content = self.0.borrow_mut();
+    /// The last order that is saved as committed, and the chains of those after `known`.
+    #[must_use]
+    pub fn committed(&self, known: usize) -> (Option<(OrderNumber, Chain)>, Vec<Chain>) {
+        let content = self.content();
+        let commit = content.commit.0 as usize;
+        let last = content.entries.get(..commit).and_then(<[_]>::last);
+        let news = content.entries.get(known..commit).unwrap_or_default();
+        let last = last.map(|entry| (entry.number, entry.chain));
+        (last, news.iter().map(|entry| entry.chain).collect())
+    }
+
+    /// The power goes: some of what was written may have reached the disk. How many orders were
+    /// cut off.
+    ///
+    /// # Errors
+    /// What it was asked to do makes no log.
+    pub fn crash(&self, kept: usize) -> Result<usize, String> {
+        let (mut content, mut cut) = (self.content(), 0);
         for _ in 0..kept.min(content.queue.len()) {
-            let (_, write) = content.queue.pop_front().unwrap();
-            content.apply(write);
+            cut += content.apply_next()?;
         }
         content.queue.clear();
-    }
-
-    /// How many writes wait.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.0.borrow().queue.len()
+        Ok(cut)
     }
 
     /// The database's id.
     #[must_use]
     pub fn store(&self) -> StoreId {
-        self.0.borrow().store
+        self.content().store
     }
 
     /// The synced log.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
-        self.0.borrow().entries.clone()
+        self.content().entries.clone()
     }
 
     /// The synced entry of a number.
     #[must_use]
     pub fn synced(&self, number: OrderNumber) -> Option<Entry> {
-        self.0.borrow().entries.get(number.0 as usize - 1).cloned()
+        self.content().entries.get((number.0 as usize).checked_sub(1)?).cloned()
     }
 }
 
 impl Content {
-    fn apply(&mut self, write: Write) {
+    fn last(&self) -> Position {
+        self.entries.last().map_or(Position::ORIGIN, Entry::position)
+    }
+
+    fn apply_next(&mut self) -> Result<usize, String> {
+        let Some((_, write)) = self.queue.pop_front() else { return Ok(0) };
+        let mut cut = 0;
         if let Some(above) = write.truncate_above {
-            while self.entries.last().is_some_and(|entry| entry.number > above) {
-                let entry = self.entries.pop().unwrap();
+            if above < self.commit {
+                return Err(format!("I1: cut above {above}, below the commit {}", self.commit));
+            }
+            for entry in self.entries.drain((above.0 as usize).min(self.entries.len())..) {
                 self.keys.remove(&entry.purchase.key);
+                cut += 1;
             }
         }
         for entry in write.entries {
-            let last = self.entries.last().map_or(Position::ORIGIN, Entry::position);
-            assert!(entry.follows(&last), "the disk was asked to leave a gap");
+            if !entry.follows(&self.last()) {
+                return Err(format!("I2: {:?} does not follow {:?}", entry, self.last()));
+            }
             let known = self.keys.insert(entry.purchase.key.clone(), entry.number);
-            assert_eq!(known, None, "a key is in the log twice");
+            if let Some(known) = known {
+                return Err(format!("I3: {:?} is order {known} already", entry));
+            }
             self.entries.push(entry);
         }
-        self.cluster = write.cluster;
-        self.promise = write.promise;
-        self.mark = write.mark;
-        self.commit = write.commit;
+        (self.cluster, self.promise) = (write.cluster, write.promise);
+        (self.mark, self.commit) = (write.mark, write.commit);
+        Ok(cut)
     }
 }
 
@@ -137,6 +173,6 @@ impl Stored for Disk {
     }
 
     fn number_of(&self, key: &OrderKey) -> Result<Option<OrderNumber>, Fatal> {
-        Ok(self.0.borrow().keys.get(key).copied())
+        Ok(self.content().keys.get(key).copied())
     }
 }

@@ -1,0 +1,168 @@
+//! What goes wrong, and when.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep};
+use toystore_replication::{ReplicaId, StoreId};
+
+use super::disk::Disk;
+use super::plan::TICK_MS;
+use super::world::{Name, World};
+
+impl World {
+    /// Lets things go wrong for as long as the plan says.
+    pub async fn trouble(self: Rc<Self>) {
+        let end = Instant::now() + Duration::from_millis(self.plan.faults_ms);
+        while Instant::now() < end {
+            self.tick();
+            sleep(Duration::from_millis(TICK_MS)).await;
+        }
+    }
+
+    fn tick(self: &Rc<Self>) {
+        let (control, rates) = (&self.control, self.plan.rates);
+        if control.fault(rates.crash) {
+            let id = self.any_replica();
+            self.crash(Name::Order(id));
+        }
+        if control.fault(rates.catalog_crash) {
+            self.crash(Name::Catalog);
+        }
+        if control.fault(rates.front_end_crash) {
+            let front_end = 1 + control.below(u64::from(self.plan.front_ends)) as u8;
+            self.crash(Name::FrontEnd(front_end));
+        }
+        if control.fault(rates.blackout) {
+            self.names().into_iter().for_each(|name| self.crash(name));
+        }
+        if control.fault(rates.pause) {
+            let name = self.any();
+            self.pause(name);
+        }
+        if control.fault(rates.stuck) {
+            self.stick();
+        }
+        if control.fault(rates.cut) {
+            let (from, to) = (self.any(), self.any());
+            self.lines.borrow_mut().cut(from, to);
+        }
+        if control.fault(rates.isolation) {
+            self.isolate();
+        }
+        // Cuts last for a while each, whatever made them.
+        if control.chance(30_000) {
+            self.lines.borrow_mut().mend_one();
+        }
+        if control.fault(rates.wipe) {
+            self.wipe();
+        }
+        if control.fault(rates.full) {
+            self.fill();
+        }
+    }
+
+    fn any(&self) -> Name {
+        let names = self.names();
+        names[self.control.below(names.len() as u64) as usize]
+    }
+
+    fn any_replica(&self) -> ReplicaId {
+        ReplicaId(1 + self.control.below(u64::from(self.plan.replicas)) as u8)
+    }
+
+    /// SIGKILL.
+    pub fn crash(&self, name: Name) {
+        if let Some(node) = self.node(name) {
+            node.process.life.die();
+        }
+    }
+
+    /// A while, mostly short.
+    fn while_(&self) -> Duration {
+        let longest = [50, 500, 3_000][self.control.below(3) as usize];
+        Duration::from_millis(self.control.below(longest))
+    }
+
+    /// SIGSTOP, and SIGCONT later.
+    fn pause(&self, name: Name) {
+        let Some(node) = self.node(name) else { return };
+        self.control.count(|seen| seen.pauses += 1);
+        tracing::info!(name = name.label(), "paused");
+        let pause = self.while_();
+        node.process.life.pause(true);
+        spawn_local(async move {
+            sleep(pause).await;
+            node.process.life.pause(false);
+        });
+    }
+
+    fn stick(&self) {
+        let id = self.any_replica();
+        if let Some(node) = self.node(Name::Order(id)) {
+            self.control.count(|seen| seen.stuck_disks += 1);
+            *node.stuck_until.borrow_mut() = Instant::now() + self.while_();
+        }
+    }
+
+    /// Cuts one process off from all others, in one direction or both.
+    fn isolate(&self) {
+        let (alone, ways) = (self.any(), 1 + self.control.below(3));
+        let mut lines = self.lines.borrow_mut();
+        for other in self.names() {
+            if ways & 1 > 0 {
+                lines.cut(alone, other);
+            }
+            if ways & 2 > 0 {
+                lines.cut(other, alone);
+            }
+        }
+    }
+
+    /// A disk has no room for more, for a while.
+    fn fill(&self) {
+        let Some(node) = self.node(self.any()) else { return };
+        self.control.count(|seen| seen.full += 1);
+        node.full.store(true, Ordering::Relaxed);
+        let pause = self.while_();
+        spawn_local(async move {
+            sleep(pause).await;
+            node.full.store(false, Ordering::Relaxed);
+        });
+    }
+
+    /// A disk is lost, where the promise allows: another in-sync replica stays, and none was lost
+    /// since all were in sync.
+    fn wipe(self: &Rc<Self>) {
+        let Some(view) = self.catalog.rows().view.clone() else { return };
+        let ids = self.ids();
+        let whole = |id: &ReplicaId| {
+            let store = self.disks.borrow()[id].store();
+            view.in_sync.iter().any(|member| (member.id, member.store) == (*id, store))
+        };
+        if ids.len() < 3 || !ids.iter().all(whole) {
+            return;
+        }
+        let id = self.any_replica();
+        let Some(node) = self.node(Name::Order(id)) else { return };
+        self.control.count(|seen| seen.wipes += 1);
+        node.process.life.die();
+        *self.stores.borrow_mut() += 1;
+        let disk = Disk::new(StoreId(*self.stores.borrow()));
+        self.disks.borrow_mut().insert(id, disk.clone());
+        self.watch.replaced(id, disk);
+    }
+
+    /// Ends every fault.
+    pub fn heal(&self) {
+        self.control.heal();
+        self.lines.borrow_mut().mend();
+        for node in self.names().into_iter().filter_map(|name| self.node(name)) {
+            node.process.life.pause(false);
+            node.full.store(false, Ordering::Relaxed);
+            *node.stuck_until.borrow_mut() = Instant::now();
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A simulated process: tasks that live, pause and die together, with a clock of their own.
+
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+use toystore_host::ambient::{Surroundings, within};
+
+use super::control::Control;
+
+/// Whether a process lives, runs, or has died; shared with everything it acts with.
+#[derive(Debug, Default)]
+pub struct Life {
+    dead: AtomicBool,
+    paused: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Life {
+    /// SIGKILL: none of its tasks takes another step.
+    pub fn die(&self) {
+        self.dead.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Whether it has died.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// SIGSTOP, or SIGCONT.
+    pub fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Never returns if the process has died meanwhile: its acts end here.
+    pub async fn still_lives(&self) {
+        if self.is_dead() {
+            pending::<()>().await;
+        }
+    }
+
+    fn wake(&self) {
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// The clock and the randomness of one machine.
+pub struct Machine {
+    control: Control,
+    started: Instant,
+    offset: u64,
+    /// How much faster its clock runs, in parts per million.
+    drift: i64,
+}
+
+impl Machine {
+    /// A machine whose clock runs at most `drift` parts per million too fast or too slow.
+    #[must_use]
+    pub fn new(control: &Control, drift: u64) -> Rc<Self> {
+        let offset = 1_000_000 + control.below(1_000_000);
+        let drift = control.below(2 * drift + 1) as i64 - drift as i64;
+        Rc::new(Self { control: control.clone(), started: Instant::now(), offset, drift })
+    }
+}
+
+impl Surroundings for Machine {
+    fn millis(&self) -> u64 {
+        let passed = self.started.elapsed().as_millis() as i64;
+        self.offset + (passed + passed * self.drift / 1_000_000) as u64
+    }
+
+    fn random(&self) -> u64 {
+        self.control.number()
+    }
+}
+
+/// A running process.
+#[derive(Clone)]
+pub struct Process {
+    /// Whether it lives.
+    pub life: Arc<Life>,
+    tasks: Rc<LocalSet>,
+}
+
+impl Process {
+    /// A process on a machine; the future runs it, and ends when it has died.
+    pub fn start(
+        name: &'static str,
+        machine: &Rc<Machine>,
+    ) -> (Self, impl Future<Output = ()> + use<>) {
+        let (life, tasks) = (Arc::<Life>::default(), Rc::new(LocalSet::new()));
+        let process = Self { life: life.clone(), tasks: tasks.clone() };
+        let surroundings: Rc<dyn Surroundings> = machine.clone();
+        let mut body: Pin<Box<dyn Future<Output = ()>>> =
+            Box::pin(async move { tasks.run_until(pending()).await });
+        let span = tracing::info_span!("process", name);
+        let running = poll_fn(move |context: &mut Context<'_>| {
+            if !life.is_dead() {
+                let waker = context.waker().clone();
+                *life.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
+                if life.paused.load(Ordering::Relaxed) {
+                    return Poll::Pending;
+                }
+                let _entered = span.enter();
+                let _ = within(&surroundings, || body.as_mut().poll(context));
+            }
+            if life.is_dead() { Poll::Ready(()) } else { Poll::Pending }
+        });
+        (process, running)
+    }
+
+    /// Adds a task.
+    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) -> tokio::task::AbortHandle {
+        self.tasks.spawn_local(task).abort_handle()
+    }
+}

@@ -1,0 +1,92 @@
+//! What happened in a run: a run in which nothing happened proves nothing.
+
+use std::ops::AddAssign;
+
+macro_rules! counts {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// How often each interesting thing happened.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Seen {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl AddAssign for Seen {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name += other.$name;)*
+            }
+        }
+
+        impl Seen {
+            /// Every count with its name, in their order.
+            #[must_use]
+            pub fn all(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+        }
+    };
+}
+
+counts! {
+    /// Orders acknowledged.
+    acknowledged,
+    /// Orders acknowledged while one replica was alone.
+    alone,
+    /// Keys acknowledged again.
+    repeated,
+    /// Attempts that were told that nothing was and will be done.
+    refused,
+    /// Attempts whose outcome nobody was told.
+    unknown,
+    /// Orders found.
+    found,
+    /// Orders proven not to exist.
+    not_found,
+    /// Pages of orders.
+    listed,
+    /// Products answered from a cache.
+    cache_hits,
+    /// Products answered by the catalog.
+    cache_misses,
+    /// Invalidations that a front end answered.
+    invalidations,
+    /// Leaders chosen.
+    leaders,
+    /// Orders cut off a log's tail.
+    truncated,
+    /// Reservations cancelled.
+    cancelled,
+    /// Changes of the in-sync set within an epoch.
+    membership,
+    /// Replicas that came back into the in-sync set.
+    rejoined,
+    /// Products restocked.
+    restocked,
+    /// Products changed by an administrator.
+    adjusted,
+    /// Crashes of replicas.
+    crashes,
+    /// Crashes between two acts of one process.
+    crashes_at_an_act,
+    /// Writes that failed, with the process.
+    failed_writes,
+    /// Crashes of the catalog.
+    catalog_crashes,
+    /// Crashes of front ends.
+    front_end_crashes,
+    /// Disks lost.
+    wipes,
+    /// Processes stopped for a while.
+    pauses,
+    /// Disks stuck for a while.
+    stuck_disks,
+    /// One-way cuts of the network.
+    cuts,
+    /// Messages lost.
+    lost,
+    /// Messages delivered twice.
+    doubled,
+    /// Messages that came after their sender had given up.
+    late,
+    /// Disks without room for more.
+    full,
+}
