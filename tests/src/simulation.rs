@@ -15,8 +15,10 @@
 //! | [`faults`] | what goes wrong |
 //! | [`customers`] | who buys |
 //! | [`watch`], [`rest`] | what must hold at any time, and in the end |
+//! | [`campaign`], [`seeds`], [`trace`] | many seeds, seeds to remember, one seed in detail |
 //! | [`control`], [`random`], [`seen`] | what they all share |
 
+pub mod campaign;
 pub mod catalog_disk;
 pub mod control;
 pub mod customers;
@@ -27,8 +29,10 @@ pub mod plan;
 pub mod process;
 pub mod random;
 pub mod rest;
+pub mod seeds;
 pub mod seen;
 pub mod services;
+pub mod trace;
 pub mod watch;
 pub mod world;
 
@@ -74,7 +78,9 @@ pub fn run(seed: u64) -> Result<Seen, String> {
 }
 
 async fn scenario(control: Control) -> Result<(), String> {
+    trace::begin();
     let plan = Plan::of(&control);
+    tracing::info!(?plan, "a store");
     let (world, parcels) = World::new(control.clone(), plan.clone());
     spawn_local(world.clone().carry_all(parcels));
     world.names().into_iter().for_each(|name| world.start(name));

@@ -53,6 +53,7 @@ impl World {
         if !dense {
             self.control.fail("I2: the log has gaps".to_owned());
         }
+        self.watch.observe();
         let rows = self.catalog.rows();
         let mut gains = self.watch.gains();
         let shelf = |(name, books): (&_, &toystore_domain::Books)| {

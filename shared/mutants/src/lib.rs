@@ -1,0 +1,138 @@
+//! Deliberate faults in the store's rules. The simulator must see each of them, else it proves
+//! nothing.
+//!
+//! Where a rule can be broken, it asks [`broken`]. In the services that is the constant `false`;
+//! only with the feature `active`, which the tests alone switch on, can a thread
+//! [`activate`](crate::activate) one mutant for itself.
+
+macro_rules! mutants {
+    ($($variant:ident $name:literal: $doc:literal;)*) => {
+        /// A rule, broken.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Mutant {
+            $(#[doc = $doc] $variant,)*
+        }
+
+        impl Mutant {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The name on the command line.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// What it does.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $doc,)*
+                }
+            }
+        }
+    };
+}
+
+mutants! {
+    AcknowledgeBeforeFlush "acknowledge-before-flush":
+        "A follower acknowledges an append before it is synced.";
+    SkipFencing "skip-fencing":
+        "The catalog takes the transaction of a leader that was deposed.";
+    CommitWithoutMember "commit-without-member":
+        "A leader no longer waits for a follower whose removal is still under way.";
+    ForgetToCancel "forget-to-cancel":
+        "A leader that takes over leaves reservations of lost orders as they are.";
+    AcceptOlderFill "accept-older-fill":
+        "A look-up under way fills the cache although its product was invalidated meanwhile.";
+    SkipNotFoundProof "skip-not-found-proof":
+        "A leader says that an order does not exist without asking whether it still leads.";
+    TruncateBelowCommit "truncate-below-commit":
+        "A follower cuts its log back to where a late copy says that its leader began.";
+    ElectOutsideInSync "elect-outside-in-sync":
+        "A replica that is not in the in-sync set is proposed and elected.";
+    SameEpochAfterRestart "same-epoch-after-restart":
+        "A leader that restarts and is chosen again leads in its old epoch.";
+    CancelBeforeConfirmed "cancel-before-confirmed":
+        "A leader cancels reservations before the followers' tails are known to be gone.";
+    JoinAfterStaleCheck "join-after-stale-check":
+        "A replica enters the in-sync set although it lacks what was committed meanwhile.";
+    AcceptWipedStore "accept-wiped-store":
+        "A replica whose disk was lost is taken for the one that it was.";
+    ForgetPromise "forget-promise":
+        "A follower obeys a leader of an epoch that is past.";
+    TransactAgain "transact-again":
+        "The catalog runs a transaction again when a copy of it comes late.";
+    ForgetSecondDisk "forget-second-disk":
+        "A leader that is alone acknowledges what the catalog has not recorded.";
+    SettleTooEarly "settle-too-early":
+        "A reservation is settled while only one replica holds its order.";
+    ShowBeforeTold "show-before-told":
+        "A change is visible, and answered, before every lease holder was told.";
+    LeaseFromAnswer "lease-from-answer":
+        "A front end counts its lease from when the answer came, not from when it asked.";
+    NoQuietAfterRestart "no-quiet-after-restart":
+        "A catalog that restarts does not wait out the leases of its earlier process.";
+    DropLeaseAtOnce "drop-lease-at-once":
+        "A lease holder that does not answer is not waited for.";
+    CacheWhileChanging "cache-while-changing":
+        "A product that is changing may be cached.";
+    ForgetRefusals "forget-refusals":
+        "A leader grants a late copy of an attempt what it refused another copy.";
+    RefuseWhatWasSent "refuse-what-was-sent":
+        "A leader that steps down refuses orders that it had reserved.";
+    ReadUncommitted "read-uncommitted":
+        "A follower shows orders that are not committed yet.";
+    KeepCacheOverSessions "keep-cache-over-sessions":
+        "A front end keeps its cache although it lost its lease.";
+    RaiseCommitTooFar "raise-commit-too-far":
+        "A follower takes all that it holds for committed when it hears of a commit.";
+}
+
+impl std::str::FromStr for Mutant {
+    type Err = NoSuchMutant;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchMutant> {
+        let named = Self::ALL.iter().find(|mutant| mutant.name() == text);
+        named.copied().ok_or_else(|| NoSuchMutant(text.to_owned()))
+    }
+}
+
+/// There is no mutant of this name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoSuchMutant(pub String);
+
+impl std::fmt::Display for NoSuchMutant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "there is no mutant \"{}\"", self.0)
+    }
+}
+
+impl std::error::Error for NoSuchMutant {}
+
+#[cfg(feature = "active")]
+thread_local! {
+    static ACTIVE: std::cell::Cell<Option<Mutant>> = const { std::cell::Cell::new(None) };
+}
+
+/// Breaks a rule for this thread, or none any more.
+#[cfg(feature = "active")]
+pub fn activate(mutant: Option<Mutant>) {
+    ACTIVE.set(mutant);
+}
+
+/// Whether this rule is broken in this thread.
+#[cfg(feature = "active")]
+#[must_use]
+pub fn broken(mutant: Mutant) -> bool {
+    ACTIVE.get() == Some(mutant)
+}
+
+/// Whether this rule is broken: never.
+#[cfg(not(feature = "active"))]
+#[must_use]
+pub const fn broken(_: Mutant) -> bool {
+    false
+}
