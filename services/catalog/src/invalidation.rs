@@ -10,6 +10,7 @@ use toystore_domain::{ProductName, Version};
 use toystore_host::ambient::{self, boot_millis, sleep_until_millis};
 use toystore_host::limits::INVALIDATE_TIMEOUT;
 use toystore_host::{Address, Caller};
+use toystore_mutants::{Mutant, broken};
 
 use crate::shelf::Shelf;
 
@@ -45,5 +46,7 @@ async fn tell<D: Database>(
     // No renewal from now on; what was granted before runs out by itself.
     let Some(holder) = shelf.grants().revoke(holder.session) else { return };
     tracing::warn!(front_end = %holder.address, "does not answer; waiting for its lease to end");
-    sleep_until_millis(holder.until).await;
+    if !broken(Mutant::DropLeaseAtOnce) {
+        sleep_until_millis(holder.until).await;
+    }
 }

@@ -13,6 +13,7 @@ use toystore_authority::{Command, Database, Failed, Outcome, Transaction, execut
 use toystore_domain::{ProductName, Version};
 use toystore_host::limits::CATALOG_BATCH;
 use toystore_host::{Caller, ambient};
+use toystore_mutants::{Mutant, broken};
 
 use crate::invalidation::invalidate;
 use crate::shelf::Shelf;
@@ -111,6 +112,9 @@ async fn run_batch<D: Database + Send + Sync + 'static>(
     }
     shelf.database.ready_to_commit().await;
     tx.commit()?;
+    if broken(Mutant::ShowBeforeTold) {
+        telling.detach_all();
+    }
     while let Some(told) = telling.join_next().await {
         // A panic in there must not let the change become visible.
         told.map_err(|_| Failed::Io)?;

@@ -19,6 +19,7 @@ use toystore_coherence::messages::{Granted, Invalidate, LookedUp};
 use toystore_coherence::{Lease, Renewal, SessionId};
 use toystore_domain::{Product, ProductName};
 use toystore_host::ambient::boot_millis;
+use toystore_mutants::{Mutant, broken};
 
 use crate::CacheConfig;
 
@@ -98,7 +99,9 @@ impl ProductCache {
         }
         match self.entries.get_value_or_guard_async(name).await {
             Ok(Entry::Kept { session, product }) => match self.valid_session() {
-                Some(valid) if valid == session => Looked::Hit(product),
+                Some(valid) if valid == session || broken(Mutant::KeepCacheOverSessions) => {
+                    Looked::Hit(product)
+                }
                 Some(_) => {
                     // It came in between two sessions, and would stay in the way.
                     self.entries.remove(name);
@@ -136,7 +139,7 @@ impl ProductCache {
     /// an empty cache: it is emptied before anyone may use the lease.
     pub fn granted(&self, granted: Granted, sent: u64) -> Renewal {
         let (lease, renewal) = self.lease().granted(granted, sent);
-        if renewal == Renewal::Started {
+        if renewal == Renewal::Started && !broken(Mutant::KeepCacheOverSessions) {
             self.entries.clear();
         }
         *self.lease.write().unwrap_or_else(PoisonError::into_inner) = lease;
@@ -185,8 +188,12 @@ impl Fill<'_> {
             return self.abandon();
         }
         let product = looked_up.product.clone();
+        let kept = Entry::Kept { session: self.session, product };
+        if broken(Mutant::AcceptOlderFill) {
+            self.cache.entries.insert(self.name, kept.clone());
+        }
         // An error says that the place was taken away meanwhile: the value may be old.
-        let _ = self.guard.insert(Entry::Kept { session: self.session, product });
+        let _ = self.guard.insert(kept);
     }
 
     /// There is no answer, or none to keep.

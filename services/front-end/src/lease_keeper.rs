@@ -9,6 +9,7 @@ use toystore_coherence::messages::RenewLease;
 use toystore_host::ambient::boot_millis;
 use toystore_host::limits::{HEALTH_TIMEOUT, LEASE};
 use toystore_host::{Address, CallError, Shutdown};
+use toystore_mutants::{Mutant, broken};
 
 use crate::cache::ProductCache;
 use crate::peers::Peers;
@@ -56,6 +57,7 @@ async fn renew(
     let call = RenewLease { address: address.to_string(), session: cache.session() };
     let sent = boot_millis();
     let granted = peers.catalog(&call, timeout).await?;
+    let sent = if broken(Mutant::LeaseFromAnswer) { boot_millis() } else { sent };
     if cache.granted(granted, sent) == Renewal::Started {
         tracing::info!(session = granted.session.0, "a lease begins, with an empty cache");
     }

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use toystore_domain::ProductName;
+use toystore_mutants::{Mutant, broken};
 use toystore_replication::messages::{
     ListReservations, Reservation, Reservations, Reserved, Transact, Transacted,
 };
@@ -32,7 +33,8 @@ pub fn transact(
         return Ok(Transacted::Fenced(view));
     }
     let fence = tx.fence()?;
-    if fence.epoch == request.epoch && request.sequence <= fence.sequence {
+    let known = fence.epoch == request.epoch && request.sequence <= fence.sequence;
+    if known && !broken(Mutant::TransactAgain) {
         let again = request.sequence == fence.sequence;
         return Ok(if again { Transacted::Done(fence.answers) } else { Transacted::Fenced(None) });
     }
@@ -73,5 +75,5 @@ fn fenced(
 ) -> Result<Option<Option<View>>, Failed> {
     let view = tx.view()?;
     let leads = view.as_ref().is_some_and(|view| view.epoch == epoch && view.leader == *leader);
-    Ok((!leads).then_some(view))
+    Ok((!leads && !broken(Mutant::SkipFencing)).then_some(view))
 }

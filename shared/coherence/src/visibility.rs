@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use toystore_domain::{Product, ProductName};
+use toystore_mutants::{Mutant, broken};
 
 use crate::messages::LookedUp;
 
@@ -34,7 +35,10 @@ impl Visibility {
         current: impl FnOnce() -> Result<Option<Product>, E>,
     ) -> Result<LookedUp, E> {
         match self.changing.get(name) {
-            Some(old) => Ok(LookedUp { product: old.clone(), cacheable: false }),
+            Some(old) => {
+                let cacheable = broken(Mutant::CacheWhileChanging);
+                Ok(LookedUp { product: old.clone(), cacheable })
+            }
             None => Ok(LookedUp { product: current()?, cacheable: true }),
         }
     }

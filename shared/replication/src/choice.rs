@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use toystore_mutants::{Mutant, broken};
 
 use crate::view::Proposal;
 use crate::{ClusterId, Epoch, Member, Position, ReplicaId, Revision, View};
@@ -121,10 +122,13 @@ fn is_empty(health: &Health) -> bool {
 }
 
 fn choose_next(view: &View, answers: &BTreeMap<ReplicaId, Health>) -> Choice {
-    let in_sync = answers.values().filter(|health| view.has_in_sync(&health.member));
+    let may_lead = |member| view.has_in_sync(member) || broken(Mutant::ElectOutsideInSync);
+    let in_sync = answers.values().filter(|health| may_lead(&health.member));
     // Whoever lacks what another knows to be committed was rolled back.
     let commit = in_sync.clone().map(|health| health.commit).max().unwrap_or_default();
-    let in_sync = in_sync.filter(|health| health.last.number >= commit).collect();
+    let whole =
+        |health: &&Health| health.last.number >= commit || broken(Mutant::ElectOutsideInSync);
+    let in_sync = in_sync.filter(whole).collect();
     propose(view.revision, in_sync).unwrap_or(Choice::Wait(Waiting::InSync(view.in_sync_ids())))
 }
 

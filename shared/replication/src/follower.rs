@@ -1,6 +1,7 @@
 //! Following: promise an epoch, cut off a stale tail, extend the log, acknowledge what is synced.
 
 use toystore_domain::OrderNumber;
+use toystore_mutants::{Mutant, broken};
 
 use crate::catch_up::CatchUp;
 use crate::effects::Reply;
@@ -51,12 +52,14 @@ impl<S: Stored> Replica<S> {
 
     fn guard(&self, append: &Append) -> Guard {
         let foreign = self.cluster.is_some_and(|cluster| cluster != append.view.cluster);
-        if foreign || append.to != self.me.store {
+        let other = append.to != self.me.store && !broken(Mutant::AcceptWipedStore);
+        if foreign || other {
             return Guard::Answer(Appended::Stranger { member: self.me });
         }
         let own_epoch =
             matches!(&self.role, Role::Leader(leader) if leader.epoch >= append.view.epoch);
-        if append.view.epoch < self.promise || own_epoch {
+        let past = append.view.epoch < self.promise && !broken(Mutant::ForgetPromise);
+        if past || own_epoch {
             return Guard::Answer(Appended::Stale { promise: self.promise });
         }
         Guard::Pass
@@ -80,7 +83,12 @@ impl<S: Stored> Replica<S> {
                 self.mark = append.view.epoch;
                 unsaved = true;
             }
-            self.commit = self.commit.max(append.commit.min(upto.number));
+            let agreed = if broken(Mutant::RaiseCommitTooFar) {
+                self.log.last().number
+            } else {
+                append.commit.min(upto.number)
+            };
+            self.commit = self.commit.max(agreed);
             unsaved |= upto.number > self.durable;
             Appended::Held { member: self.me, upto }
         } else {
@@ -90,7 +98,10 @@ impl<S: Stored> Replica<S> {
         let replies = ticket.map(|ticket| (ticket, Reply::Appended(appended))).into_iter();
         // An earlier write may carry the promise: nothing overtakes what is under way.
         unsaved |= self.writes_under_way() > 0;
-        if unsaved || truncate_above.is_some() || !news.is_empty() {
+        if broken(Mutant::AcknowledgeBeforeFlush) {
+            self.out.replies.extend(replies);
+            self.write(truncate_above, news, Vec::new());
+        } else if unsaved || truncate_above.is_some() || !news.is_empty() {
             self.write(truncate_above, news, replies.collect());
         } else {
             self.out.replies.extend(replies);
@@ -119,7 +130,9 @@ impl<S: Stored> Replica<S> {
     fn cut_stale_tail(&mut self, append: &Append) -> Result<Option<OrderNumber>, Fatal> {
         let first_above = append.start.number.next();
         match self.log.get(first_above)? {
-            Some(entry) if entry.epoch < append.view.epoch => {
+            Some(entry)
+                if entry.epoch < append.view.epoch || broken(Mutant::TruncateBelowCommit) =>
+            {
                 self.cut(append.start.number).map(Some)
             }
             _ => Ok(None),
@@ -128,7 +141,7 @@ impl<S: Stored> Replica<S> {
 
     /// Cuts the log, but never below what is known to be committed.
     fn cut(&mut self, above: OrderNumber) -> Result<OrderNumber, Fatal> {
-        if above < self.commit {
+        if above < self.commit && !broken(Mutant::TruncateBelowCommit) {
             return Err(Fatal::Diverged(above.next()));
         }
         let count = self.log.last().number.0 - above.0;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use toystore_mutants::{Mutant, broken};
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -112,7 +113,7 @@ impl Member {
     /// Whether both are the same replica on the same database, in whatever process.
     #[must_use]
     pub fn same_store(&self, other: &Self) -> bool {
-        self.id == other.id && self.store == other.store
+        self.id == other.id && (self.store == other.store || broken(Mutant::AcceptWipedStore))
     }
 }
 

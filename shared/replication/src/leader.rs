@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use toystore_domain::{OrderKey, OrderNumber, Purchase};
+use toystore_mutants::{Mutant, broken};
 
 use crate::effects::Reply;
 use crate::messages::{
@@ -143,7 +144,8 @@ impl Refusals {
     }
 
     pub(crate) fn remember(&mut self, waiter: &Waiter, refusal: &OrderRefusal) {
-        if !waiter.repeat || self.by_attempt.insert(waiter.attempt, refusal.clone()).is_some() {
+        let forget = !waiter.repeat || broken(Mutant::ForgetRefusals);
+        if forget || self.by_attempt.insert(waiter.attempt, refusal.clone()).is_some() {
             return;
         }
         self.order.push_back(waiter.attempt);
@@ -289,7 +291,8 @@ impl<S: Stored> Replica<S> {
         }
         for order in std::mem::take(&mut leader.in_flight).into_values() {
             for waiter in order.waiters {
-                let reply = if order.sent { OrderReply::Unknown } else { refused() };
+                let open = order.sent && !broken(Mutant::RefuseWhatWasSent);
+                let reply = if open { OrderReply::Unknown } else { refused() };
                 self.out.replies.push((waiter.ticket, Reply::Order(reply)));
             }
         }

@@ -2,6 +2,8 @@
 //! up acknowledges first and enters the view after. One change is under way at a time, and while
 //! its outcome is unknown both the old and the new set must acknowledge.
 
+use toystore_mutants::{Mutant, broken};
+
 use crate::effects::Reply;
 use crate::leader::{Peer, PendingChange, Stage, Standing};
 use crate::messages::{Answer, CatalogCall, Changed, Join, Joined};
@@ -72,8 +74,11 @@ impl<S: Stored> Replica<S> {
             }
         }
         // It enters the view once it holds all that is committed: nothing falls between.
-        let holds =
-            |peer: &&Peer| peer.standing == Standing::InSync || peer.matched >= Some(commit);
+        let holds = |peer: &&Peer| {
+            peer.standing == Standing::InSync
+                || peer.matched >= Some(commit)
+                || broken(Mutant::JoinAfterStaleCheck)
+        };
         let followers = leader.peers.values().filter(|peer| peer.required() && !peer.lost);
         let followers = followers.filter(holds);
         let mut in_sync: Vec<Member> = followers.map(|peer| peer.member).collect();

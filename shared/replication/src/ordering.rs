@@ -4,6 +4,7 @@
 //! next one. A transaction whose outcome is unknown is sent again as it is, until it is known.
 
 use toystore_domain::{OrderKey, OrderNumber};
+use toystore_mutants::{Mutant, broken};
 
 use crate::effects::Reply;
 use crate::leader::{InFlight, PendingTransact, Stage, Waiter, refusal_of};
@@ -62,7 +63,10 @@ impl<S: Stored> Replica<S> {
             } else {
                 self.refuse_waiter(&waiter, OrderRefusal::KeyReused);
             }
-        } else if let Some(entry) = known.as_ref().filter(|entry| entry.number > commit) {
+        } else if let Some(entry) = known
+            .as_ref()
+            .filter(|entry| entry.number > commit && entry.purchase.same_body(&purchase))
+        {
             // In the log but not committed yet: its commit answers.
             leader.tickets.insert(ticket, purchase.key.clone());
             let purchase = entry.purchase.clone();
@@ -168,7 +172,8 @@ impl<S: Stored> Replica<S> {
         let Role::Leader(leader) = &self.role else { return Ok((Vec::new(), OrderNumber::ZERO)) };
         let required = leader.peers.values().filter(|peer| peer.required());
         let held_by_two = required.filter_map(|peer| peer.matched).max().unwrap_or_default();
-        let upto = self.commit.min(held_by_two);
+        let upto =
+            if broken(Mutant::SettleTooEarly) { self.commit } else { self.commit.min(held_by_two) };
         if upto <= leader.settled {
             return Ok((Vec::new(), leader.settled));
         }

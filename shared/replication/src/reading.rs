@@ -3,6 +3,7 @@
 //! the catalog confirmed that this leader's epoch is current. One proof serves all who wait.
 
 use toystore_domain::OrderNumber;
+use toystore_mutants::{Mutant, broken};
 
 use crate::effects::Reply;
 use crate::leader::{Reader, Stage};
@@ -20,6 +21,9 @@ impl<S: Stored> Replica<S> {
             self.reply(ticket, Reply::Read(reply));
             return Ok(());
         }
+        if knows && broken(Mutant::SkipNotFoundProof) {
+            return self.answer_proven(Reader::One(ticket, number));
+        }
         self.wait_for_proof(Reader::One(ticket, number));
         Ok(())
     }
@@ -35,7 +39,9 @@ impl<S: Stored> Replica<S> {
     }
 
     fn committed(&self, number: OrderNumber) -> Result<Option<ReadReply>, Fatal> {
-        if number == OrderNumber::ZERO || number > self.commit {
+        let upto =
+            if broken(Mutant::ReadUncommitted) { self.log.last().number } else { self.commit };
+        if number == OrderNumber::ZERO || number > upto {
             return Ok(None);
         }
         Ok(self.log.get(number)?.map(|entry| ReadReply::Found(entry.order())))

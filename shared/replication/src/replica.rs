@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use toystore_domain::OrderNumber;
+use toystore_mutants::{Mutant, broken};
 
 use crate::choice::{Health, RoleName};
 use crate::effects::{Call, Reply};
@@ -240,7 +241,8 @@ impl<S: Stored> Replica<S> {
             }
             self.step_down(Some(view.clone()));
         }
-        let leads = view.leader == self.me && view.epoch > self.promise;
+        let fresh = view.epoch > self.promise || broken(Mutant::SameEpochAfterRestart);
+        let leads = view.leader == self.me && fresh;
         self.view = Some(view.clone());
         if leads { self.take_over(view) } else { Ok(()) }
     }

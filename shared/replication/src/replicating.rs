@@ -1,6 +1,7 @@
 //! Replicating: sending the log to followers, and when an order counts as committed.
 
 use toystore_domain::OrderNumber;
+use toystore_mutants::{Mutant, broken};
 
 use crate::effects::Call;
 use crate::leader::{Peer, Stage};
@@ -167,10 +168,12 @@ impl<S: Stored> Replica<S> {
         if leader.stage != Stage::Serving || too_few {
             return Ok(());
         }
-        let followers = leader.peers.values().filter(|peer| peer.required());
+        let waits =
+            |peer: &&Peer| peer.required() && !(peer.lost && broken(Mutant::CommitWithoutMember));
+        let followers = leader.peers.values().filter(waits);
         let mut held =
             followers.map(|peer| peer.matched.unwrap_or_default()).fold(durable, Ord::min);
-        if alone {
+        if alone && !broken(Mutant::ForgetSecondDisk) {
             held = held.min(leader.recorded.max(commit));
         }
         if held <= commit {

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use toystore_domain::{OrderKey, OrderNumber, Purchase};
+use toystore_mutants::{Mutant, broken};
 
 use crate::effects::Notice;
 use crate::leader::{InFlight, Leader, Peer, Refusals, Stage, Standing};
@@ -92,7 +93,7 @@ impl<S: Stored> Replica<S> {
             && leader
                 .peers
                 .values()
-                .filter(|peer| peer.required())
+                .filter(|peer| peer.required() && !broken(Mutant::CancelBeforeConfirmed))
                 .all(|peer| peer.matched >= Some(leader.start.number));
         if leader.stage != Stage::Agreeing || !confirmed {
             return;
@@ -150,6 +151,7 @@ impl<S: Stored> Replica<S> {
                     self.out.notices.push(Notice::LostOrder(key.clone(), number));
                     cancel.push(key);
                 }
+                (None, None) if broken(Mutant::ForgetToCancel) => {}
                 (None, None) => cancel.push(key),
             }
         }

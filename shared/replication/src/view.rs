@@ -5,6 +5,7 @@
 //! transaction.
 
 use serde::{Deserialize, Serialize};
+use toystore_mutants::{Mutant, broken};
 
 use crate::{ClusterId, Epoch, Member, ReplicaId, Revision};
 
@@ -97,7 +98,7 @@ impl View {
             let mut same = self.in_sync.iter().filter(|m| m.same_store(member));
             same.any(|m| m.incarnation <= member.incarnation)
         };
-        if !in_sync.iter().all(known) {
+        if !in_sync.iter().all(known) && !broken(Mutant::ElectOutsideInSync) {
             return Err(ViewRefusal::NotInSync);
         }
         Ok(self.start_epoch(proposal.leader, in_sync))
@@ -143,9 +144,10 @@ impl View {
     }
 
     fn start_epoch(&self, leader: Member, in_sync: Vec<Member>) -> Self {
+        let again = leader.id == self.leader.id && broken(Mutant::SameEpochAfterRestart);
         Self {
             cluster: self.cluster,
-            epoch: self.epoch.next(),
+            epoch: if again { self.epoch } else { self.epoch.next() },
             revision: self.revision.next(),
             leader,
             in_sync,

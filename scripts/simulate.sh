@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Runs the whole store on simulated time, network and disks, with faults by seed, and checks its
+# invariants. A seed that breaks one is printed, and noted in tests/seeds.txt.
+#
+# Usage: scripts/simulate.sh [--seeds N] [--first S] [--seed S] [--mutant NAME] [--list-mutants]
+#   scripts/simulate.sh --seeds 100000   so many seeds; ends with the first that fails
+#   scripts/simulate.sh --seed 17        one seed, with everything that happens in it
+set -euo pipefail
+# shellcheck source=SCRIPTDIR/lib.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=SCRIPTDIR/lib-launch.sh
+source "$root/scripts/lib-launch.sh"
+
+case ${1-} in -h | --help) usage ;; esac
+want_rust
+(cd -- "$root" && cargo build --release --locked --quiet -p toystore-tests --bin simulate) ||
+    die "the simulator does not build"
+exec "$bin/simulate" "$@"
