@@ -6,7 +6,7 @@ use toystore_replication::messages::{Reservation, Reserved};
 use toystore_replication::{ClusterId, Epoch, Sequence, View};
 
 /// The database cannot go on; the process must end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Failed {
     /// A row cannot be read or written.
     #[error("the catalog's database cannot be read or written")]
@@ -20,7 +20,7 @@ pub enum Failed {
 }
 
 /// A product's name cut to 32 bytes, so that the error stays a plain value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProductNameText([u8; 32]);
 
 impl From<&ProductName> for ProductNameText {
@@ -38,7 +38,7 @@ impl std::fmt::Display for ProductNameText {
 }
 
 /// The last transaction of a leader: an earlier one is too late, the same one is answered again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fence {
     /// The leader's epoch.
     pub epoch: Epoch,
@@ -49,7 +49,7 @@ pub struct Fence {
 }
 
 /// A restock, as the ledger keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Restocked {
     /// Which product.
     pub product: ProductName,

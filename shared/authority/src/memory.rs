@@ -13,7 +13,7 @@ use toystore_replication::{ClusterId, View};
 use crate::{Database, Failed, Fence, Restocked, Transaction};
 
 /// All rows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rows {
     /// The cluster.
     pub cluster: ClusterId,
@@ -50,7 +50,13 @@ impl MemoryDatabase {
             reservations: BTreeMap::new(),
             restocks: Vec::new(),
         };
-        Self { rows: Arc::new(Mutex::new(Arc::new(rows))) }
+        Self::with(Arc::new(rows))
+    }
+
+    /// A database of these rows.
+    #[must_use]
+    pub fn with(rows: Arc<Rows>) -> Self {
+        Self { rows: Arc::new(Mutex::new(rows)) }
     }
 
     /// What is committed.

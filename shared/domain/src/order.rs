@@ -51,7 +51,7 @@ impl fmt::Display for OrderNumber {
 }
 
 /// What a customer wants, under the key that makes it exactly-once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Purchase {
     /// The idempotency key.
     pub key: OrderKey,
@@ -70,7 +70,7 @@ impl Purchase {
 }
 
 /// A committed order as a customer sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Order {
     /// Its number.
     pub number: OrderNumber,

@@ -20,7 +20,7 @@ pub struct Product {
 /// A product's row: what is sold for how much, and the books behind the stock.
 ///
 /// Invariant I4: `initial + restocked + adjusted − sold − reserved = stock`, always.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Books {
     /// Price of one.
     pub price: Cents,

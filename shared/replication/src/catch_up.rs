@@ -14,10 +14,11 @@ use crate::{CallId, Fatal, Notice, Position, Replica, ReplicaId, Stored, Ticket}
 /// So many writes of pages may be under way before the next page is asked for.
 const WRITES_AHEAD: usize = 3;
 
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CatchUp {
     leader: ReplicaId,
     /// The call under way; none while the disk is to catch up first.
-    call: Option<CallId>,
+    pub(crate) call: Option<CallId>,
     /// The last page asked for follows this order.
     after: OrderNumber,
     /// A page ended the leader's log: join once everything is synced.

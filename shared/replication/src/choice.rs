@@ -13,7 +13,7 @@ use crate::view::Proposal;
 use crate::{ClusterId, Epoch, Member, Position, ReplicaId, Revision, View};
 
 /// What a replica says when asked how it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Health {
     /// Who answers.
     pub member: Member,
@@ -36,7 +36,7 @@ pub struct Health {
 }
 
 /// What a replica does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RoleName {
     /// Follows a leader, in sync.
     Follower,

@@ -9,7 +9,7 @@ use crate::messages::{
 use crate::{CallId, ClusterId, Entry, Epoch, Member, ReplicaId, Ticket, WriteId};
 
 /// What to put on disk, in one transaction: first cut the log, then extend it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Write {
     /// Remove the entries above this one.
     pub truncate_above: Option<OrderNumber>,
@@ -26,7 +26,7 @@ pub struct Write {
 }
 
 /// A call to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// To another replica.
     Peer(ReplicaId, PeerCall),
@@ -35,7 +35,7 @@ pub enum Call {
 }
 
 /// A reply to a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reply {
     /// To an append.
     Appended(Appended),
@@ -54,7 +54,7 @@ pub enum Reply {
 }
 
 /// Something that a person or a counter wants to know of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Notice {
     /// This replica was made leader and begins to take over.
     TakingOver(Epoch),
@@ -91,7 +91,7 @@ pub enum Notice {
 }
 
 /// What a step wants done, in this order.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Effects {
     /// First: hand these to the disk, in order. Each is answered by `Event::Saved` once synced.
     pub writes: Vec<(WriteId, Write)>,

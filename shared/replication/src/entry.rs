@@ -44,7 +44,7 @@ impl Position {
 }
 
 /// One order in the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Entry {
     /// Its number; numbers are dense from 1.
     pub number: OrderNumber,

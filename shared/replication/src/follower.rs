@@ -9,9 +9,10 @@ use crate::messages::{Answer, Append, Appended, CatalogCall};
 use crate::replica::Role;
 use crate::{CallId, Entry, Fatal, Notice, Replica, Stored, Ticket};
 
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Follower {
     /// Ticks since the leader was heard.
-    silence: u32,
+    pub(crate) silence: u32,
     /// The leader was heard in this life, so what is known to be committed is current.
     pub(crate) in_touch: bool,
     /// A read of the view under way.

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How far a leader has come in its epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Stage {
     /// The in-sync followers' logs are brought to its own.
     Agreeing,
@@ -31,7 +31,7 @@ pub(crate) enum Stage {
 }
 
 /// A follower's part in the set that must acknowledge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Standing {
     /// In the view.
     InSync,
@@ -42,7 +42,7 @@ pub(crate) enum Standing {
 }
 
 /// A follower, as its leader sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Peer {
     pub(crate) member: Member,
     pub(crate) standing: Standing,
@@ -66,13 +66,14 @@ impl Peer {
 }
 
 /// A change of the view whose outcome is not known yet.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PendingChange {
     pub(crate) change: MemberChange,
     pub(crate) call: Option<CallId>,
 }
 
 /// Somebody who waits for an order's number.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Waiter {
     pub(crate) ticket: Ticket,
     pub(crate) attempt: Attempt,
@@ -80,6 +81,7 @@ pub(crate) struct Waiter {
 }
 
 /// An order under way.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct InFlight {
     pub(crate) purchase: Purchase,
     /// It was sent to the catalog: it can no longer be dropped.
@@ -88,6 +90,7 @@ pub(crate) struct InFlight {
 }
 
 /// A transaction whose outcome is not known yet; at most one at a time.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PendingTransact {
     pub(crate) transact: Transact,
     /// A copy of it may have been done.
@@ -100,6 +103,7 @@ pub(crate) struct PendingTransact {
 }
 
 /// Somebody who waits for the proof that this leader's epoch is current.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Reader {
     One(Ticket, OrderNumber),
     Page(Ticket, OrderNumber, usize),
@@ -130,7 +134,7 @@ impl Reader {
 /// Refusals given to attempts of which another copy may still be under way.
 ///
 /// The leader must not grant the late copy what it refused the first; bounded, oldest forgotten.
-#[derive(Default)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Refusals {
     by_attempt: BTreeMap<Attempt, OrderRefusal>,
     order: VecDeque<Attempt>,
@@ -157,6 +161,7 @@ impl Refusals {
     }
 }
 
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Leader {
     pub(crate) epoch: Epoch,
     /// Where the log stood when the epoch began.

@@ -22,6 +22,7 @@
 //! | `replicating` | sending the log to followers, and when an order counts |
 //! | `membership` | removing a late follower, adding one that has caught up |
 //! | `reading` | committed orders, and the proof behind "not found" |
+//! | `renumber` | equal states made recognisable, for model checking |
 
 mod catch_up;
 pub mod choice;
@@ -35,6 +36,7 @@ mod membership;
 pub mod messages;
 mod ordering;
 mod reading;
+mod renumber;
 pub mod replica;
 mod replicating;
 mod take_over;

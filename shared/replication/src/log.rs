@@ -3,7 +3,7 @@
 //! Entries leave the memory when they are both synced and committed, so memory is bounded by what
 //! is under way, and no read depends on whether a write has reached the disk yet.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use toystore_domain::{OrderKey, OrderNumber, Purchase};
 
@@ -25,7 +25,7 @@ pub trait Stored {
 }
 
 /// The log of one replica.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Log<S> {
     stored: S,
     /// Up to here, entries are read from `stored`; what `stored` has above it does not count.
@@ -33,13 +33,23 @@ pub struct Log<S> {
     /// The entries above `base`, dense.
     tail: VecDeque<Entry>,
     /// The keys of the tail.
-    keys: HashMap<OrderKey, OrderNumber>,
+    keys: BTreeMap<OrderKey, OrderNumber>,
 }
 
 impl<S: Stored> Log<S> {
     /// The log whose last stored entry is `last`.
     pub fn new(stored: S, last: Position) -> Self {
-        Self { stored, base: last, tail: VecDeque::new(), keys: HashMap::new() }
+        Self { stored, base: last, tail: VecDeque::new(), keys: BTreeMap::new() }
+    }
+
+    /// What is on the disk.
+    pub(crate) fn stored(&self) -> &S {
+        &self.stored
+    }
+
+    /// What is on the disk.
+    pub(crate) fn stored_mut(&mut self) -> &mut S {
+        &mut self.stored
     }
 
     /// Where the log stands.

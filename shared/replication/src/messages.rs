@@ -7,7 +7,7 @@ use crate::view::MemberChange;
 use crate::{Attempt, Entry, Epoch, Member, Position, Sequence, StoreId, View};
 
 /// Leader → follower: extend your log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Append {
     /// The leader's view: its cluster, its epoch, who is in sync.
     pub view: View,
@@ -25,7 +25,7 @@ pub struct Append {
 }
 
 /// Follower → leader.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Appended {
     /// The follower's log equals the leader's up to here, synced.
     Held {
@@ -56,7 +56,7 @@ pub enum Appended {
 }
 
 /// Replica that comes back → leader: what follows this entry?
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fetch {
     /// Who asks.
     pub member: Member,
@@ -65,7 +65,7 @@ pub struct Fetch {
 }
 
 /// Leader → replica that comes back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Fetched {
     /// The entries that follow.
     Page {
@@ -81,7 +81,7 @@ pub enum Fetched {
 }
 
 /// Replica that has caught up → leader: send me what follows and let me in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Join {
     /// Who asks.
     pub member: Member,
@@ -90,7 +90,7 @@ pub struct Join {
 }
 
 /// Leader → replica that wants to join.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Joined {
     /// Appends follow.
     Welcome,
@@ -99,7 +99,7 @@ pub enum Joined {
 }
 
 /// Front end → leader: place an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PlaceOrder {
     /// The epoch of the leader that is meant; an old copy of the request dies with its epoch.
     pub epoch: Epoch,
@@ -114,7 +114,7 @@ pub struct PlaceOrder {
 }
 
 /// Leader → front end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OrderReply {
     /// Committed under this number.
     Placed(OrderNumber),
@@ -125,7 +125,7 @@ pub enum OrderReply {
 }
 
 /// Why an order was not placed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OrderRefusal {
     /// Fewer left than asked for.
     OutOfStock,
@@ -145,7 +145,7 @@ pub enum OrderRefusal {
 }
 
 /// Leader → front end: an order looked up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ReadReply {
     /// Committed.
     Found(Order),
@@ -158,7 +158,7 @@ pub enum ReadReply {
 }
 
 /// Leader → front end: a page of orders.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ListReply {
     /// Committed orders, by number.
     Page(Vec<Order>),
@@ -172,7 +172,7 @@ pub enum ListReply {
 ///
 /// The catalog runs each sequence number of an epoch once and keeps the last answer, so that a
 /// repeated or late copy changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Transact {
     /// The leader's epoch; any other than the view's is fenced off.
     pub epoch: Epoch,
@@ -191,7 +191,7 @@ pub struct Transact {
 }
 
 /// An order for which the catalog is the second disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Record {
     /// Its key; the reservation has the rest.
     pub key: OrderKey,
@@ -200,7 +200,7 @@ pub struct Record {
 }
 
 /// Catalog → leader.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Transacted {
     /// Done and synced; one answer for each reservation asked for.
     Done(Vec<Reserved>),
@@ -209,7 +209,7 @@ pub enum Transacted {
 }
 
 /// The answer to one reservation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reserved {
     /// Taken out of the stock, and held.
     Granted,
@@ -222,7 +222,7 @@ pub enum Reserved {
 }
 
 /// Leader that takes over → catalog: what is reserved?
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ListReservations {
     /// The leader's epoch.
     pub epoch: Epoch,
@@ -233,7 +233,7 @@ pub struct ListReservations {
 }
 
 /// Catalog → leader that takes over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reservations {
     /// A page, by key.
     Page {
@@ -247,7 +247,7 @@ pub enum Reservations {
 }
 
 /// An outstanding reservation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reservation {
     /// What is held, under which key.
     pub purchase: Purchase,
@@ -258,7 +258,7 @@ pub struct Reservation {
 }
 
 /// Catalog → leader: the answer to a [`MemberChange`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Changed {
     /// Durable.
     Accepted(View),
@@ -267,7 +267,7 @@ pub enum Changed {
 }
 
 /// A call to another replica.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PeerCall {
     /// See [`Append`].
     Append(Append),
@@ -278,7 +278,7 @@ pub enum PeerCall {
 }
 
 /// A call to the catalog.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CatalogCall {
     /// See [`Transact`].
     Transact(Transact),
@@ -291,7 +291,7 @@ pub enum CatalogCall {
 }
 
 /// The answer to a call that a replica made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// To an append.
     Appended(Appended),
@@ -312,7 +312,7 @@ pub enum Answer {
 }
 
 /// Why a call got no answer. Whether it was done is unknown but for `Refused` and `TurnedAway`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NoAnswer {
     /// Nobody listens there.
     Refused,
@@ -325,26 +325,26 @@ pub enum NoAnswer {
 }
 
 /// Anybody → catalog: the view as it is durable now; none before the first leader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ReadView;
 
 /// Anybody → replica: how are you?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Status;
 
 /// Catalog → leader: how are you, through your order task and your disk?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Probe;
 
 /// Front end → replica: this is the view.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ViewNotice {
     /// The view.
     pub view: View,
 }
 
 /// Front end → leader, or a follower that answers what it knows: look an order up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ReadOrder {
     /// Its number.
     pub number: OrderNumber,
@@ -353,7 +353,7 @@ pub struct ReadOrder {
 }
 
 /// Front end → leader: list orders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ListOrders {
     /// Only numbers above this one.
     pub after: OrderNumber,
@@ -364,7 +364,7 @@ pub struct ListOrders {
 }
 
 /// Front end that cannot reach the leader → follower: pass this on to the leader.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Forward {
     /// An order.
     Order(PlaceOrder),
@@ -375,7 +375,7 @@ pub enum Forward {
 }
 
 /// Follower → front end: what the leader said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Forwarded {
     /// To an order.
     Order(OrderReply),
@@ -390,14 +390,14 @@ pub enum Forwarded {
 }
 
 /// Inspector → replica: a page of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ExportOrders {
     /// Only entries above this one.
     pub after: OrderNumber,
 }
 
 /// Replica → inspector.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OrdersPage {
     /// Who answers.
     pub member: Member,

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Bounds that the operator or the host sets.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// Refuse orders while fewer replicas than this are in sync.
     pub min_in_sync: usize,
@@ -91,7 +91,7 @@ pub enum Event {
 }
 
 /// The replica cannot go on with this database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Fatal {
     /// An entry that was saved is not there.
     #[error("order {0} is missing from the log")]
@@ -107,14 +107,16 @@ pub enum Fatal {
     Diverged(OrderNumber),
 }
 
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Role {
     Follower(Follower),
     Leader(Box<Leader>),
 }
 
 /// A write under way: until it is saved, nothing that depends on it may leave.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Pending {
-    id: WriteId,
+    pub(crate) id: WriteId,
     /// Where the log ends once this is saved.
     last: OrderNumber,
     /// What may leave then.
@@ -122,6 +124,7 @@ pub(crate) struct Pending {
 }
 
 /// One order replica.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Replica<S> {
     pub(crate) settings: Settings,
     pub(crate) me: Member,
@@ -135,9 +138,9 @@ pub struct Replica<S> {
     pub(crate) view: Option<View>,
     pub(crate) role: Role,
     pub(crate) out: Effects,
-    pending: VecDeque<Pending>,
-    last_write: WriteId,
-    last_call: CallId,
+    pub(crate) pending: VecDeque<Pending>,
+    pub(crate) last_write: WriteId,
+    pub(crate) last_call: CallId,
 }
 
 impl<S: Stored> Replica<S> {

@@ -21,7 +21,7 @@ use crate::replica::Role;
 use crate::{CallId, Entry, Fatal, Replica, Sequence, Stored, View};
 
 /// How far the listing of reservations has come.
-#[derive(Default)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Resolving {
     pub(crate) call: Option<CallId>,
     /// Everything up to this key is resolved.
