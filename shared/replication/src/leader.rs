@@ -337,6 +337,7 @@ impl<S: Stored> Replica<S> {
             && leader.promise_write.is_some_and(|promise| promise <= id)
         {
             leader.promise_write = None;
+            self.send_appends(true)?;
         }
         self.advance()
     }

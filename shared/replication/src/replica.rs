@@ -247,7 +247,10 @@ impl<S: Stored> Replica<S> {
         let fresh = view.epoch > self.promise || broken(Mutant::SameEpochAfterRestart);
         let leads = view.leader == self.me && fresh;
         self.view = Some(view.clone());
-        if leads { self.take_over(view) } else { Ok(()) }
+        if leads {
+            self.take_over(view);
+        }
+        Ok(())
     }
 
     fn on_saved(&mut self, id: WriteId) -> Result<(), Fatal> {

@@ -4,7 +4,7 @@ use toystore_domain::OrderNumber;
 use toystore_mutants::{Mutant, broken};
 
 use crate::effects::Call;
-use crate::leader::{Peer, Stage};
+use crate::leader::{Leader, Peer, Stage};
 use crate::messages::{Answer, Append, Appended, NoAnswer, PeerCall};
 use crate::replica::Role;
 use crate::{Fatal, Member, Notice, Replica, ReplicaId, StoreId, Stored};
@@ -16,7 +16,10 @@ impl<S: Stored> Replica<S> {
     /// One append under way for each follower: those that lack entries, and all at a heartbeat.
     pub(crate) fn send_appends(&mut self, heartbeat: bool) -> Result<(), Fatal> {
         let last = self.log.last().number;
-        let Some(leader) = self.leader() else { return Ok(()) };
+        // Until its promise is synced nobody may hear of the epoch: a process that lost it in a
+        // crash would help the leader before to commit what its own late append cuts off.
+        let promised = |leader: &&mut Leader| leader.promise_write.is_none();
+        let Some(leader) = self.leader().filter(promised) else { return Ok(()) };
         let ready =
             |peer: &Peer| peer.call.is_none() && !peer.lost && (heartbeat || peer.next <= last);
         let due: Vec<_> = leader

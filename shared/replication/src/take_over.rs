@@ -38,7 +38,7 @@ pub(crate) struct Resolving {
 
 impl<S: Stored> Replica<S> {
     /// The catalog made this very process the leader of a new epoch.
-    pub(crate) fn take_over(&mut self, view: View) -> Result<(), Fatal> {
+    pub(crate) fn take_over(&mut self, view: View) {
         self.promise = view.epoch;
         self.mark = view.epoch;
         self.cluster = Some(view.cluster);
@@ -81,7 +81,6 @@ impl<S: Stored> Replica<S> {
             idle_ticks: 0,
         }));
         self.out.notices.push(Notice::TakingOver(view.epoch));
-        self.send_appends(true)
     }
 
     /// Everyone who may lead agrees: the whole log up to the epoch's start is committed.

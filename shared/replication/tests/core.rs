@@ -5,8 +5,8 @@
 use toystore_domain::{OrderKey, OrderNumber, ProductName, Purchase, Quantity};
 use toystore_replication::effects::{Call, Reply};
 use toystore_replication::messages::{
-    Answer, Append, Appended, CatalogCall, ReadReply, Reservation, Reservations, Reserved,
-    Transacted,
+    Answer, Append, Appended, CatalogCall, PeerCall, ReadReply, Reservation, Reservations,
+    Reserved, Transacted,
 };
 use toystore_replication::{
     CallId, ClusterId, Effects, Entry, Epoch, Event, Fatal, Incarnation, Member, Position, Replica,
@@ -171,6 +171,20 @@ fn an_acknowledgement_waits_for_the_disk() {
     let effects = replica.step(Event::Saved(effects.writes.last().unwrap().0)).unwrap();
     let held = Appended::Held { member: member(1), upto: leaders[0].position() };
     assert_eq!(reply(&effects), Some(&Reply::Appended(held)));
+}
+
+#[test]
+fn nobody_hears_of_an_epoch_before_its_leader_has_saved_the_promise() {
+    let mut replica = replica(1, vec![], 0);
+    let effects = replica.step(Event::View(view(2, 1, &[1, 2]))).unwrap();
+    assert_eq!(effects.calls, [], "a crash may lose the promise, but not a message on its way");
+    let (promise, _) = effects.writes.last().expect("the promise is saved");
+    assert_eq!(replica.step(Event::Tick).unwrap().calls, []);
+    let effects = replica.step(Event::Saved(*promise)).unwrap();
+    let [(_, Call::Peer(ReplicaId(2), PeerCall::Append(append)))] = &effects.calls[..] else {
+        panic!("{:?}", effects.calls);
+    };
+    assert_eq!(append.view.epoch, Epoch(2));
 }
 
 #[test]
