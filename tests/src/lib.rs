@@ -9,7 +9,7 @@
 //! | [`disk_image`] | a disk that can lose its power |
 //! | [`small_disk`] | a disk to be filled |
 //! | [`simulation`] | the whole store on one thread, with simulated time, network and disks, by seed |
-//! | [`history`] | what customers saw |
+//! | [`model`] | the core and the catalog's rules in every order of events, within bounds |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -17,6 +17,7 @@ pub mod checks;
 pub mod disk_image;
 pub mod history;
 pub mod load;
+pub mod model;
 pub mod simulation;
 pub mod small_disk;
 pub mod store;

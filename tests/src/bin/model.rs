@@ -1,0 +1,129 @@
+//! Runs one search of the model checker and says what it covered.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use structopt::StructOpt;
+use structopt::clap::AppSettings;
+use toystore_tests::model::bounds::Bounds;
+use toystore_tests::model::configurations::{ALL, Configuration, find};
+use toystore_tests::model::search::search;
+
+const HELP: &str = "\
+EXAMPLES:
+    What there is:
+        model --list
+    A small search:
+        model loss
+    The same with two orders, for ten minutes at most:
+        model loss --orders 2 --seconds 600
+    Bounds of your own, from one order and no fault up:
+        model --orders 2 --leaders 1 --crashes 1
+
+Build it with --release: a debug build is ten times slower. Each bound multiplies the states by
+three to thirty; a million states need about half a gigabyte.
+
+EXIT CODES:
+    0  every state within the bounds was visited, and every invariant held
+    1  an invariant is broken: the steps that lead there are printed
+    2  usage
+    3  the time was over first";
+
+/// Visits every state of the replication protocol within bounds and checks the invariants
+#[derive(Debug, StructOpt)]
+#[structopt(name = "model", after_help = HELP, setting = AppSettings::UnifiedHelpMessage)]
+struct Options {
+    /// A search by name; the bounds below change it
+    #[structopt(parse(try_from_str = named))]
+    name: Option<&'static Configuration>,
+    /// Lists the searches and their bounds
+    #[structopt(long)]
+    list: bool,
+    /// Different orders, 1 to 3
+    #[structopt(long)]
+    orders: Option<usize>,
+    /// Each order is also placed by the next front end, under the same key
+    #[structopt(long)]
+    shared: bool,
+    /// Copies that a front end sends of an order
+    #[structopt(long)]
+    copies: Option<u8>,
+    /// Pieces in stock; each order takes one
+    #[structopt(long)]
+    stock: Option<u64>,
+    /// Front ends, 1 or 2
+    #[structopt(long)]
+    front_ends: Option<usize>,
+    /// Leaders chosen after the first
+    #[structopt(long)]
+    leaders: Option<u64>,
+    /// Crashes of replicas
+    #[structopt(long)]
+    crashes: Option<u8>,
+    /// Messages lost or late, questions without an answer
+    #[structopt(long)]
+    lost: Option<u8>,
+    /// Messages delivered twice
+    #[structopt(long)]
+    doubled: Option<u8>,
+    /// Ticks of replicas: whatever waits for another try gets it
+    #[structopt(long)]
+    ticks: Option<u8>,
+    /// Look-ups of the first order
+    #[structopt(long)]
+    looks: Option<u8>,
+    /// Begin with empty disks, not with a leader that serves
+    #[structopt(long)]
+    fresh: bool,
+    /// Threads that search
+    #[structopt(long, default_value = "2")]
+    threads: usize,
+    /// Ends the search after so many seconds
+    #[structopt(long, default_value = "600")]
+    seconds: u64,
+}
+
+fn named(name: &str) -> Result<&'static Configuration, String> {
+    find(name).ok_or_else(|| format!("there is no search {name}; --list shows them"))
+}
+
+impl Options {
+    fn bounds(&self) -> Bounds {
+        let base = self.name.map_or(Bounds::SMALLEST, |configuration| configuration.bounds);
+        Bounds {
+            orders: self.orders.unwrap_or(base.orders).clamp(1, 3),
+            shared: self.shared || base.shared,
+            copies: self.copies.unwrap_or(base.copies),
+            stock: self.stock.unwrap_or(base.stock),
+            front_ends: self.front_ends.unwrap_or(base.front_ends).clamp(1, 2),
+            leaders: self.leaders.unwrap_or(base.leaders),
+            crashes: self.crashes.unwrap_or(base.crashes),
+            lost: self.lost.unwrap_or(base.lost),
+            doubled: self.doubled.unwrap_or(base.doubled),
+            ticks: self.ticks.unwrap_or(base.ticks),
+            looks: self.looks.unwrap_or(base.looks),
+            fresh: self.fresh || base.fresh,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let options = Options::from_args();
+    if options.list {
+        for Configuration { name, about, bounds, .. } in ALL {
+            println!("{name:<16} {about}\n{:<16} {bounds}", "");
+        }
+        return ExitCode::SUCCESS;
+    }
+    let bounds = options.bounds();
+    println!("{bounds}");
+    let found = search(bounds, options.threads, Duration::from_secs(options.seconds));
+    print!("{found}");
+    match (found.broken.is_empty(), found.exhausted) {
+        (false, _) => ExitCode::from(1),
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(3),
+    }
+}
