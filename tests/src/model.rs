@@ -7,7 +7,7 @@
 //! | [`configurations`] | the searches, by name |
 //! | [`state`] | the whole store at one instant |
 //! | [`actions`] | what may happen next |
-//! | [`happen`] | how it changes the state |
+//! | [`happen`], [`steps`], [`choosing`], [`faults`] | how it changes the state |
 //! | [`node`], [`disk`], [`wire`], [`catalog`], [`front_ends`], [`told`] | the parts of the state |
 //! | [`rest`] | what comes of a state without further faults |
 //! | [`properties`] | the invariants |
@@ -20,8 +20,10 @@ pub mod actions;
 pub mod bounds;
 pub mod catalog;
 pub mod checker;
+pub mod choosing;
 pub mod configurations;
 pub mod disk;
+pub mod faults;
 pub mod front_ends;
 pub mod happen;
 pub mod node;
@@ -31,5 +33,6 @@ pub mod search;
 pub mod shared;
 mod show;
 pub mod state;
+pub mod steps;
 pub mod told;
 pub mod wire;

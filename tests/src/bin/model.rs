@@ -74,6 +74,9 @@ struct Options {
     /// Look-ups of the first order
     #[structopt(long)]
     looks: Option<u8>,
+    /// Replicas that must be in sync before an order is acknowledged, 1 to 3
+    #[structopt(long)]
+    min_in_sync: Option<usize>,
     /// Begin with empty disks, not with a leader that serves
     #[structopt(long)]
     fresh: bool,
@@ -104,6 +107,7 @@ impl Options {
             doubled: self.doubled.unwrap_or(base.doubled),
             ticks: self.ticks.unwrap_or(base.ticks),
             looks: self.looks.unwrap_or(base.looks),
+            min_in_sync: self.min_in_sync.unwrap_or(base.min_in_sync).clamp(1, 3),
             fresh: self.fresh || base.fresh,
         }
     }

@@ -1,21 +1,15 @@
 //! How each action changes the state.
 
-use std::collections::BTreeMap;
-
-use toystore_authority::messages::Proposed;
-use toystore_replication::choice::{Choice, Health, RoleName, choose};
-use toystore_replication::messages::{
-    Answer, NoAnswer, OrderRefusal, OrderReply, PeerCall, PlaceOrder,
-};
-use toystore_replication::view::Proposal;
-use toystore_replication::{Attempt, Event, ReplicaId, Request, Ticket, View, WriteId};
+use toystore_replication::messages::{Answer, NoAnswer, OrderRefusal, OrderReply};
+use toystore_replication::messages::{PeerCall, PlaceOrder};
+use toystore_replication::{Attempt, Event, ReplicaId, Request, WriteId};
 
 use super::actions::Action;
 use super::front_ends::{Look, Progress};
 use super::node::{Asker, Node, Process};
 use super::shared::Shared;
 use super::state::State;
-use super::wire::{Message, Rewrite};
+use super::wire::Message;
 
 impl State {
     /// The state after an action.
@@ -37,15 +31,8 @@ impl State {
             }
             Action::Crash(id, kept) => self.crash(*id, *kept),
             Action::Start(id) => self.start(*id),
-            Action::Lose(message) => {
-                self.spent.lost += 1;
-                self.wire.take(message);
-                self.waits_in_vain(message);
-            }
-            Action::GiveUp(message) => {
-                self.spent.lost += 1;
-                self.give_up(message);
-            }
+            Action::Lose(message) => self.lose(message),
+            Action::GiveUp(message) => self.give_up(message),
             Action::GiveUpAt(id, ticket) => self.give_up_at(*id, *ticket),
             Action::Double(message) => {
                 self.spent.doubled += 1;
@@ -114,145 +101,6 @@ impl State {
         self.put_node(id, node);
         self.check(result);
         self.step(id, Event::Saved(WriteId(1)));
-    }
-
-    /// What was not synced is lost; so are the answers on their way to it.
-    fn crash(&mut self, id: ReplicaId, kept: usize) {
-        self.spent.crashes += 1;
-        let mut node = Node::clone(self.node(id));
-        let mut disk = node.disk().clone();
-        let synced: Vec<_> = node.queue.drain(..).take(kept).collect();
-        for write in synced {
-            self.check(disk.sync(write));
-        }
-        node.process = Process::Down(disk);
-        let askers = std::mem::take(&mut node.askers);
-        self.put_node(id, node);
-        for asker in askers.into_values() {
-            match asker {
-                Asker::Peer(Some((from, call))) => {
-                    self.wire.put(Message::Answer(from, call, Answer::None(NoAnswer::Broken)));
-                }
-                Asker::Copy(attempt, copy) => self.judge(attempt, copy, OrderReply::Unknown),
-                Asker::Peer(None) | Asker::Look(_) => {}
-            }
-        }
-        self.wire.rewrite(|message| match message {
-            Message::Answer(to, ..) if *to == id => Rewrite::Drop,
-            _ => match message.caller() {
-                Some((from, _)) if from == id => Rewrite::to(message.orphan()),
-                _ => Rewrite::Keep,
-            },
-        });
-        self.rename_askers(|asker| {
-            let waits = matches!(asker, Asker::Peer(Some((from, _))) if *from == id);
-            if waits {
-                *asker = Asker::Peer(None);
-            }
-            waits
-        });
-    }
-
-    /// Whoever waits for this, or for what comes of it, gets no answer.
-    fn waits_in_vain(&mut self, message: &Message) {
-        let late = Answer::None(NoAnswer::Late);
-        match message {
-            Message::Answer(to, call, _) => self.step(*to, Event::Answered(*call, late)),
-            Message::Order(_, attempt, copy, _) => {
-                self.judge(*attempt, *copy, OrderReply::Unknown);
-            }
-            _ => {
-                if let Some((from, call)) = message.caller() {
-                    self.step(from, Event::Answered(call, late));
-                }
-            }
-        }
-    }
-
-    fn give_up(&mut self, message: &Shared<Message>) {
-        self.wire.take(message);
-        message.orphan().into_iter().for_each(|copy| self.wire.put(copy));
-        self.waits_in_vain(message);
-    }
-
-    fn give_up_at(&mut self, id: ReplicaId, ticket: Ticket) {
-        self.spent.lost += 1;
-        let mut node = Node::clone(self.node(id));
-        let Some(asker) = node.askers.get_mut(&ticket) else { return };
-        let waited = *asker;
-        *asker = match waited {
-            Asker::Peer(_) => Asker::Peer(None),
-            Asker::Copy(attempt, _) => Asker::Copy(attempt, 0),
-            Asker::Look(look) => Asker::Look(look),
-        };
-        self.put_node(id, node);
-        match waited {
-            Asker::Peer(Some((from, call))) => {
-                self.step(from, Event::Answered(call, Answer::None(NoAnswer::Late)));
-            }
-            Asker::Copy(attempt, copy) => self.judge(attempt, copy, OrderReply::Unknown),
-            Asker::Peer(None) | Asker::Look(_) => {}
-        }
-    }
-
-    /// Whether this view would be news for a running replica.
-    #[must_use]
-    pub fn is_news(&self, id: ReplicaId, view: &View) -> bool {
-        let health = self.node(id).core().map(|core| core.health());
-        health.is_some_and(|health| {
-            let leads = matches!(health.role, RoleName::Leader | RoleName::TakingOver);
-            // A leader learns by itself what changes within its epoch.
-            (view.epoch > health.promise || view.epoch == health.promise && !leads)
-                && health.view.is_none_or(|known| view.is_later_than(&known))
-        })
-    }
-
-    /// What a front end proposes that gets no answer from this replica, neither does the catalog:
-    /// nothing while a leader answers that is not stuck.
-    #[must_use]
-    pub fn proposal(&self, silent: Option<ReplicaId>) -> Option<Proposal> {
-        let up = self.ids().filter(|id| Some(*id) != silent);
-        let answers: BTreeMap<ReplicaId, Health> =
-            up.filter_map(|id| Some((id, self.node(id).core()?.health()))).collect();
-        let led_by = self.view().and_then(|view| {
-            let health = answers.get(&view.leader.id)?;
-            let leads = matches!(health.role, RoleName::Leader | RoleName::TakingOver)
-                || health.promise < view.epoch;
-            (health.member == view.leader && leads).then_some(health)
-        });
-        if led_by.is_some_and(|health| !health.stuck) {
-            return None;
-        }
-        let silence_matters = silent.is_none_or(|id| self.node(id).core().is_some());
-        let configured: Vec<_> = self.ids().collect();
-        match choose(self.view(), &configured, &answers) {
-            Choice::Propose(proposal) if silence_matters => {
-                // It is stuck, and the best there is: a new epoch of it would be no better.
-                let same = led_by.is_some_and(|health| health.member == proposal.leader);
-                (!same).then_some(proposal)
-            }
-            _ => None,
-        }
-    }
-
-    fn choose(&mut self, index: usize, silent: Option<ReplicaId>) {
-        self.spent.lost += u8::from(silent.is_some());
-        let (proposal, view) = (self.proposal(silent), self.rows.view.clone());
-        let front_end = &mut self.front_ends[index];
-        front_end.hear(view);
-        front_end.proposal = proposal;
-    }
-
-    fn proposal_arrives(&mut self, index: usize, heard: bool) {
-        self.spent.lost += u8::from(!heard);
-        let Some(proposal) = self.front_ends[index].proposal.take() else { return };
-        match self.propose(proposal) {
-            Some(Proposed::Accepted(view) | Proposed::Kept(view)) if heard => {
-                self.front_ends[index].hear(Some(view));
-            }
-            Some(Proposed::Refused(_, view)) if heard => self.front_ends[index].hear(view),
-            _ => {}
-        }
     }
 
     fn place(&mut self, index: usize) {

@@ -113,7 +113,8 @@ pub fn logs(state: &State) -> Vec<(OrderNumber, Vec<Entry>)> {
 /// I1 in a state.
 #[must_use]
 pub fn i1(state: &State) -> bool {
-    acknowledged_is_durable(&state.told, state.view(), &disks(state))
+    !matches!(state.broken, Some(Broken::TooFewDisks(_)))
+        && acknowledged_is_durable(&state.told, state.view(), &disks(state))
 }
 
 /// I2 and I3 in a state.

@@ -23,6 +23,8 @@ pub enum Broken {
     TwoLeaders(Epoch),
     /// An order that was known to exist was said not to (I7).
     Denied(OrderNumber),
+    /// An order was acknowledged that too few disks hold (I1).
+    TooFewDisks(OrderNumber),
     /// A reply does not fit the request.
     Mismatch,
 }
