@@ -61,6 +61,8 @@ mutants! {
         "A replica enters the in-sync set although it lacks what was committed meanwhile.";
     AcceptWipedStore "accept-wiped-store":
         "A replica whose disk was lost is taken for the one that it was.";
+    LeadBeforePromise "lead-before-promise":
+        "A leader sends its first appends before its own promise is synced.";
     ForgetPromise "forget-promise":
         "A follower obeys a leader of an epoch that is past.";
     TransactAgain "transact-again":

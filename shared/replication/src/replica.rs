@@ -250,7 +250,7 @@ impl<S: Stored> Replica<S> {
         if leads {
             self.take_over(view);
         }
-        Ok(())
+        if leads && broken(Mutant::LeadBeforePromise) { self.send_appends(true) } else { Ok(()) }
     }
 
     fn on_saved(&mut self, id: WriteId) -> Result<(), Fatal> {

@@ -18,7 +18,9 @@ impl<S: Stored> Replica<S> {
         let last = self.log.last().number;
         // Until its promise is synced nobody may hear of the epoch: a process that lost it in a
         // crash would help the leader before to commit what its own late append cuts off.
-        let promised = |leader: &&mut Leader| leader.promise_write.is_none();
+        let promised = |leader: &&mut Leader| {
+            leader.promise_write.is_none() || broken(Mutant::LeadBeforePromise)
+        };
         let Some(leader) = self.leader().filter(promised) else { return Ok(()) };
         let ready =
             |peer: &Peer| peer.call.is_none() && !peer.lost && (heartbeat || peer.next <= last);

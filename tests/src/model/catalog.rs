@@ -2,6 +2,7 @@
 //! than calls that get no answer.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use toystore_authority::memory::{MemoryDatabase, Rows};
 use toystore_authority::messages::Proposed;
@@ -47,11 +48,11 @@ impl State {
     }
 
     fn execute(&mut self, command: &Command) -> Result<Outcome, Failed> {
-        let database = MemoryDatabase::with(Rows::clone(&self.rows));
+        let database = MemoryDatabase::with(Arc::new(Rows::clone(&self.rows)));
         let mut tx = database.begin();
         let outcome = execute(&mut tx, command, &mut BTreeSet::new())?;
         tx.commit()?;
-        self.rows = Shared::new(database.rows());
+        self.rows = Shared::new(Rows::clone(&database.rows()));
         Ok(outcome)
     }
 }

@@ -17,7 +17,7 @@ const REPLICAS: u8 = 3;
 
 /// A catalog that sells one product.
 fn stocked(stock: u64) -> Rows {
-    let mut rows = MemoryDatabase::new(ClusterId(1)).rows();
+    let mut rows = Rows::clone(&MemoryDatabase::new(ClusterId(1)).rows());
     rows.products.insert(PRODUCT.clone(), Books::open(Cents::default(), stock));
     rows
 }

@@ -149,6 +149,10 @@ impl World {
         let Some(node) = self.node(Name::Order(id)) else { return };
         self.control.count(|seen| seen.wipes += 1);
         node.process.life.die();
+        if self.control.chance(300_000) {
+            // Whoever comes back first may be the one that has lost everything.
+            ids.iter().for_each(|id| self.crash(Name::Order(*id)));
+        }
         *self.stores.borrow_mut() += 1;
         let disk = Disk::new(StoreId(*self.stores.borrow()));
         self.disks.borrow_mut().insert(id, disk.clone());

@@ -80,13 +80,13 @@ impl Plan {
             pause: sometimes(400_000, 1_000, 8_000),
             cut: sometimes(500_000, 1_000, 15_000),
             isolation: sometimes(300_000, 500, 4_000),
-            wipe: sometimes(300_000, 500, 4_000),
+            wipe: sometimes(300_000, 1_000, 10_000),
             full: sometimes(100_000, 500, 3_000),
         };
         let weather = Weather {
             lost: sometimes(400_000, 1_000, 30_000),
             doubled: sometimes(400_000, 1_000, 40_000),
-            slow: sometimes(700_000, 5_000, 120_000),
+            slow: sometimes(700_000, 5_000, [40_000, 400_000][control.below(2) as usize]),
         };
         Self {
             replicas,
