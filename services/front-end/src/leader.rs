@@ -1,6 +1,9 @@
 //! What this front end knows about who leads. One state, told to everyone who waits for news.
 
-use tokio::sync::{Notify, watch};
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
 use toystore_replication::{Epoch, View};
 
 /// How the leader is reached.
@@ -67,7 +70,10 @@ impl Known {
 /// The shared state.
 #[derive(Debug)]
 pub struct Leadership {
-    known: watch::Sender<Known>,
+    known: Mutex<Known>,
+    /// Wakes in the order of waiting, so that a simulated run can be repeated; the channel
+    /// `tokio::sync::watch` wakes at random.
+    news: Notify,
     doubt: Notify,
 }
 
@@ -75,19 +81,30 @@ impl Leadership {
     /// Nothing is known yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { known: watch::Sender::new(Known::default()), doubt: Notify::new() }
+        Self { known: Mutex::default(), news: Notify::new(), doubt: Notify::new() }
     }
 
     /// What is known now.
     #[must_use]
     pub fn known(&self) -> Known {
-        self.known.borrow().clone()
+        self.lock().clone()
     }
 
-    /// What is known now, and every change of it.
-    #[must_use]
-    pub fn subscribe(&self) -> watch::Receiver<Known> {
-        self.known.subscribe()
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until what is known meets the condition.
+    pub async fn wait_for(&self, condition: impl Fn(&Known) -> bool) {
+        loop {
+            let mut news = pin!(self.news.notified());
+            // From here on no news are missed, also those between this look and the wait.
+            news.as_mut().enable();
+            if condition(&self.lock()) {
+                return;
+            }
+            news.await;
+        }
     }
 
     /// Something did not go as it should with this leader: look whether it still leads.
@@ -125,17 +142,18 @@ impl Leadership {
                 known.adopt(view);
             }
         });
-        self.known.borrow().view.clone()
+        self.lock().view.clone()
     }
 
     /// Changes what is known; whoever waits hears of it only if it is another state than before.
     pub fn update(&self, change: impl FnOnce(&mut Known)) {
-        self.known.send_if_modified(|known| {
-            let before = known.clone();
-            change(known);
-            log_news(&before, known);
-            *known != before
-        });
+        let mut known = self.lock();
+        let before = known.clone();
+        change(&mut known);
+        log_news(&before, &known);
+        if *known != before {
+            self.news.notify_waiters();
+        }
     }
 }
 

@@ -143,24 +143,18 @@ impl Relay {
 
     /// Waits until this is no longer the way.
     async fn superseded(&self, taken: Route) {
-        let mut known = self.leadership.subscribe();
         let other_way = |known: &Known| {
             let detour = known.reach == Reach::Detour && taken.via.is_none();
             known.epoch() != taken.epoch || detour
         };
-        if known.wait_for(other_way).await.is_err() {
-            // Nothing can change any more.
-            std::future::pending::<()>().await;
-        }
+        self.leadership.wait_for(other_way).await;
     }
 
     /// Waits for other news about the leader than `seen`, at most until `pause` has passed;
     /// whether there are any.
     async fn news(&self, seen: &Known, pause: Duration) -> bool {
-        let mut known = self.leadership.subscribe();
-        let news =
-            known.wait_for(|known| known.epoch() != seen.epoch() || known.reach != seen.reach);
-        tokio::time::timeout(pause, news).await.is_ok_and(|news| news.is_ok())
+        let news = |known: &Known| known.epoch() != seen.epoch() || known.reach != seen.reach;
+        tokio::time::timeout(pause, self.leadership.wait_for(news)).await.is_ok()
     }
 }
 
