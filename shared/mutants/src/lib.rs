@@ -6,7 +6,7 @@
 //! [`activate`](crate::activate) one mutant for itself.
 
 macro_rules! mutants {
-    ($($variant:ident $name:literal: $doc:literal;)*) => {
+    ($($variant:ident $name:literal $within:literal: $doc:literal;)*) => {
         /// A rule, broken.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Mutant {
@@ -25,6 +25,14 @@ macro_rules! mutants {
                 }
             }
 
+            /// The simulator sees it within so many seeds, from the first on.
+            #[must_use]
+            pub const fn within(self) -> u64 {
+                match self {
+                    $(Self::$variant => $within,)*
+                }
+            }
+
             /// What it does.
             #[must_use]
             pub const fn about(self) -> &'static str {
@@ -37,59 +45,59 @@ macro_rules! mutants {
 }
 
 mutants! {
-    AcknowledgeBeforeFlush "acknowledge-before-flush":
+    AcknowledgeBeforeFlush "acknowledge-before-flush" 10000:
         "A follower acknowledges an append before it is synced.";
-    SkipFencing "skip-fencing":
+    SkipFencing "skip-fencing" 10000:
         "The catalog takes the transaction of a leader that was deposed.";
-    CommitWithoutMember "commit-without-member":
+    CommitWithoutMember "commit-without-member" 10000:
         "A leader no longer waits for a follower whose removal is still under way.";
-    ForgetToCancel "forget-to-cancel":
+    ForgetToCancel "forget-to-cancel" 10000:
         "A leader that takes over leaves reservations of lost orders as they are.";
-    AcceptOlderFill "accept-older-fill":
+    AcceptOlderFill "accept-older-fill" 10000:
         "A look-up under way fills the cache although its product was invalidated meanwhile.";
-    SkipNotFoundProof "skip-not-found-proof":
+    SkipNotFoundProof "skip-not-found-proof" 10000:
         "A leader says that an order does not exist without asking whether it still leads.";
-    TruncateBelowCommit "truncate-below-commit":
+    TruncateBelowCommit "truncate-below-commit" 10000:
         "A follower cuts its log back to where a late copy says that its leader began.";
-    ElectOutsideInSync "elect-outside-in-sync":
+    ElectOutsideInSync "elect-outside-in-sync" 10000:
         "A replica that is not in the in-sync set is proposed and elected.";
-    SameEpochAfterRestart "same-epoch-after-restart":
+    SameEpochAfterRestart "same-epoch-after-restart" 10000:
         "A leader that restarts and is chosen again leads in its old epoch.";
-    CancelBeforeConfirmed "cancel-before-confirmed":
+    CancelBeforeConfirmed "cancel-before-confirmed" 10000:
         "A leader cancels reservations before the followers' tails are known to be gone.";
-    JoinAfterStaleCheck "join-after-stale-check":
+    JoinAfterStaleCheck "join-after-stale-check" 10000:
         "A replica enters the in-sync set although it lacks what was committed meanwhile.";
-    AcceptWipedStore "accept-wiped-store":
+    AcceptWipedStore "accept-wiped-store" 10000:
         "A replica whose disk was lost is taken for the one that it was.";
-    LeadBeforePromise "lead-before-promise":
+    LeadBeforePromise "lead-before-promise" 10000:
         "A leader sends its first appends before its own promise is synced.";
-    ForgetPromise "forget-promise":
+    ForgetPromise "forget-promise" 10000:
         "A follower obeys a leader of an epoch that is past.";
-    TransactAgain "transact-again":
+    TransactAgain "transact-again" 10000:
         "The catalog runs a transaction again when a copy of it comes late.";
-    ForgetSecondDisk "forget-second-disk":
+    ForgetSecondDisk "forget-second-disk" 10000:
         "A leader that is alone acknowledges what the catalog has not recorded.";
-    SettleTooEarly "settle-too-early":
+    SettleTooEarly "settle-too-early" 10000:
         "A reservation is settled while only one replica holds its order.";
-    ShowBeforeTold "show-before-told":
+    ShowBeforeTold "show-before-told" 10000:
         "A change is visible, and answered, before every lease holder was told.";
-    LeaseFromAnswer "lease-from-answer":
+    LeaseFromAnswer "lease-from-answer" 10000:
         "A front end counts its lease from when the answer came, not from when it asked.";
-    NoQuietAfterRestart "no-quiet-after-restart":
+    NoQuietAfterRestart "no-quiet-after-restart" 10000:
         "A catalog that restarts does not wait out the leases of its earlier process.";
-    DropLeaseAtOnce "drop-lease-at-once":
+    DropLeaseAtOnce "drop-lease-at-once" 10000:
         "A lease holder that does not answer is not waited for.";
-    CacheWhileChanging "cache-while-changing":
+    CacheWhileChanging "cache-while-changing" 10000:
         "A product that is changing may be cached.";
-    ForgetRefusals "forget-refusals":
+    ForgetRefusals "forget-refusals" 10000:
         "A leader grants a late copy of an attempt what it refused another copy.";
-    RefuseWhatWasSent "refuse-what-was-sent":
+    RefuseWhatWasSent "refuse-what-was-sent" 10000:
         "A leader that steps down refuses orders that it had reserved.";
-    ReadUncommitted "read-uncommitted":
+    ReadUncommitted "read-uncommitted" 10000:
         "A follower shows orders that are not committed yet.";
-    KeepCacheOverSessions "keep-cache-over-sessions":
+    KeepCacheOverSessions "keep-cache-over-sessions" 10000:
         "A front end keeps its cache although it lost its lease.";
-    RaiseCommitTooFar "raise-commit-too-far":
+    RaiseCommitTooFar "raise-commit-too-far" 10000:
         "A follower takes all that it holds for committed when it hears of a commit.";
 }
 

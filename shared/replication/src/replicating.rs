@@ -131,11 +131,14 @@ impl<S: Stored> Replica<S> {
     }
 
     fn on_silence(&mut self, id: ReplicaId, reason: NoAnswer) {
+        // Who is not there when a leader begins did not come down just now.
+        let begins = self.leader().is_some_and(|leader| leader.stage == Stage::Agreeing);
+        let absent = begins && reason == NoAnswer::Refused;
         let Some(peer) = self.peer(id) else { return };
         peer.missed += 1;
         if reason == NoAnswer::Late {
             self.lose(id, "answered late");
-        } else if peer.missed >= MISSES {
+        } else if absent || peer.missed >= MISSES {
             self.lose(id, "does not answer");
         }
     }

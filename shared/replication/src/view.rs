@@ -31,7 +31,7 @@ pub struct Proposal {
     pub revision: Revision,
     /// Who should lead.
     pub leader: Member,
-    /// Who is to acknowledge, the leader among them.
+    /// Which members of the in-sync set the proposer heard, the leader among them.
     pub in_sync: Vec<Member>,
 }
 
@@ -86,6 +86,10 @@ impl View {
 
     /// A new leader out of the in-sync set, in a new epoch.
     ///
+    /// The deposed leader leaves the set unless the proposer heard it. All others stay, heard or
+    /// not: a proposer that sees little of the network must not make one replica the only one that
+    /// may lead. The new leader removes by itself whom it does not reach.
+    ///
     /// # Errors
     /// Says which rule the proposal breaks; the view stays as it is.
     pub fn elect(&self, proposal: &Proposal) -> Result<Self, ViewRefusal> {
@@ -101,7 +105,18 @@ impl View {
         if !in_sync.iter().all(known) && !broken(Mutant::ElectOutsideInSync) {
             return Err(ViewRefusal::NotInSync);
         }
-        Ok(self.start_epoch(proposal.leader, in_sync))
+        Ok(self.start_epoch(proposal.leader, self.with_unheard(in_sync)))
+    }
+
+    fn with_unheard(&self, heard: Vec<Member>) -> Vec<Member> {
+        let mut in_sync = heard;
+        for member in self.in_sync.iter().filter(|member| member.id != self.leader.id) {
+            if !in_sync.iter().any(|known| known.id == member.id) {
+                in_sync.push(*member);
+            }
+        }
+        in_sync.sort_unstable();
+        in_sync
     }
 
     /// Another in-sync set under the same leader, in the same epoch.
@@ -192,6 +207,16 @@ mod tests {
         assert_eq!((next.epoch, next.revision), (Epoch(4), Revision(10)));
         let late = proposal(9, member(1), &[member(1)]);
         assert_eq!(next.elect(&late), Err(ViewRefusal::Superseded));
+    }
+
+    #[test]
+    fn a_choice_drops_nobody_but_the_deposed_leader() {
+        let view = view(3, &[1, 2, 3]);
+        let seen_by_one = view.elect(&proposal(9, member(2), &[member(2)])).unwrap();
+        assert_eq!(seen_by_one.in_sync, vec![member(1), member(2)]);
+        let restarted = Member { incarnation: Incarnation(2), ..member(3) };
+        let again = view.elect(&proposal(9, restarted, &[restarted])).unwrap();
+        assert_eq!(again.in_sync, vec![member(1), member(2), restarted]);
     }
 
     #[test]

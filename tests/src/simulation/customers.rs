@@ -92,8 +92,12 @@ impl Customer {
         for _ in 0..4 {
             let patience = Duration::from_millis(100 + self.below(5_000));
             let outcome = self.place(purchase.clone(), patience).await;
-            let settled = !matches!(outcome, Placing::Unknown | Placing::Refused(Why::Unavailable));
-            if settled || self.below(4) == 0 {
+            let again = match outcome {
+                Placing::Unknown => self.below(4) > 0,
+                Placing::Refused(Why::Unavailable) => self.below(2) > 0,
+                Placing::Placed(_) | Placing::Refused(_) => false,
+            };
+            if !again {
                 return;
             }
         }

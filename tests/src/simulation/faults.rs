@@ -52,8 +52,11 @@ impl World {
         if control.fault(rates.isolation) {
             self.isolate();
         }
+        if control.fault(rates.partition) {
+            self.part();
+        }
         // Cuts last for a while each, whatever made them.
-        if control.chance(30_000) {
+        if control.chance(60_000) {
             self.lines.borrow_mut().mend_one();
         }
         if control.fault(rates.wipe) {
@@ -104,6 +107,34 @@ impl World {
         if let Some(node) = self.node(Name::Order(id)) {
             self.control.count(|seen| seen.stuck_disks += 1);
             *node.stuck_until.borrow_mut() = Instant::now() + self.while_();
+        }
+    }
+
+    /// The network falls into two parts.
+    fn part(&self) {
+        self.control.count(|seen| seen.partitions += 1);
+        let sides: Vec<_> =
+            self.names().into_iter().map(|name| (name, self.control.chance(500_000))).collect();
+        let mut lines = self.lines.borrow_mut();
+        for (from, here) in &sides {
+            for (to, _) in sides.iter().filter(|(_, there)| here != there) {
+                lines.cut(*from, *to);
+            }
+        }
+    }
+
+    /// What a process does next in the middle of a change is where it hurts most.
+    pub fn strike(self: &Rc<Self>, call: &str, from: Name, to: Name) {
+        const CHANGES: [&str; 5] =
+            ["view-notice", "propose", "change-members", "list-reservations", "join"];
+        if CHANGES.contains(&call) && self.control.fault(self.plan.rates.strike) {
+            self.control.count(|seen| seen.struck += 1);
+            let (world, pause) = (self.clone(), self.control.below(30));
+            let struck = if self.control.chance(500_000) { from } else { to };
+            spawn_local(async move {
+                sleep(Duration::from_millis(pause)).await;
+                world.crash(struck);
+            });
         }
     }
 

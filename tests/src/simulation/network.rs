@@ -110,6 +110,9 @@ pub struct Weather {
     pub doubled: u64,
     /// So many of a million are slow.
     pub slow: u64,
+    /// Of so many of a million connections the caller hears that they are broken, while the call
+    /// is still on its way.
+    pub broken: u64,
 }
 
 /// The lines between processes.
@@ -161,6 +164,12 @@ impl Lines {
             self.control.below(3)
         };
         Duration::from_millis(millis)
+    }
+
+    /// Whether the connection of a call breaks.
+    #[must_use]
+    pub fn breaks(&self) -> bool {
+        self.control.fault(self.weather.broken)
     }
 
     /// Whether a call of this name arrives twice.

@@ -54,6 +54,10 @@ pub struct Rates {
     pub pause: u64,
     /// Of a tick: a line is cut.
     pub cut: u64,
+    /// Of a tick: the network falls into two parts.
+    pub partition: u64,
+    /// Of calls in the middle of a change of leaders or members: the caller or the called dies.
+    pub strike: u64,
     /// Of a tick: a process is cut off.
     pub isolation: u64,
     /// Of a tick: a disk is lost.
@@ -79,6 +83,8 @@ impl Plan {
             blackout: sometimes(100_000, 500, 2_000),
             pause: sometimes(400_000, 1_000, 8_000),
             cut: sometimes(500_000, 1_000, 15_000),
+            partition: sometimes(400_000, 500, 6_000),
+            strike: sometimes(400_000, 2_000, 60_000),
             isolation: sometimes(300_000, 500, 4_000),
             wipe: sometimes(300_000, 1_000, 10_000),
             full: sometimes(100_000, 500, 3_000),
@@ -86,6 +92,7 @@ impl Plan {
         let weather = Weather {
             lost: sometimes(400_000, 1_000, 30_000),
             doubled: sometimes(400_000, 1_000, 40_000),
+            broken: sometimes(400_000, 1_000, 40_000),
             slow: sometimes(700_000, 5_000, [40_000, 400_000][control.below(2) as usize]),
         };
         Self {

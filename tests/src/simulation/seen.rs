@@ -85,6 +85,12 @@ counts! {
     lost,
     /// Messages delivered twice.
     doubled,
+    /// Connections that broke while a call was on its way.
+    broken,
+    /// Processes struck in the middle of a change of leaders or members.
+    struck,
+    /// Partitions of the network in two.
+    partitions,
     /// Messages that came after their sender had given up.
     late,
     /// Disks without room for more.

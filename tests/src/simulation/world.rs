@@ -248,6 +248,12 @@ impl World {
         };
         let doubled = self.lines.borrow().doubles(parcel.name);
         self.travel().await;
+        if self.lines.borrow().breaks() {
+            self.control.count(|seen| seen.broken += 1);
+            spawn_local(self.clone().deliver_again(to, parcel.name, parcel.frame));
+            let _ = parcel.reply.send(Err(CallError::Unknown));
+            return;
+        }
         if !self.lines.borrow().passes(parcel.from, to) {
             // Nobody answers: the sender waits until it has waited enough.
             return parcel.reply.closed().await;
@@ -273,6 +279,7 @@ impl World {
                 }
             },
         };
+        self.strike(parcel.name, parcel.from, to);
         self.travel().await;
         if self.lines.borrow().passes(to, parcel.from) {
             let _ = parcel.reply.send(answer);
@@ -289,7 +296,8 @@ impl World {
     }
 
     async fn deliver_again(self: Rc<Self>, to: Name, name: &'static str, frame: Vec<u8>) {
-        sleep(Duration::from_millis(self.control.below(400))).await;
+        let longest = [20, 200, 2_000][self.control.below(3) as usize];
+        sleep(Duration::from_millis(self.control.below(longest))).await;
         let _ = self.hand_over(to, name, &frame);
     }
 }
