@@ -3,9 +3,11 @@
 //! | file | holds |
 //! |---|---|
 //! | [`store`] | the whole store as real processes, to be killed, stopped and restarted |
+//! | [`network`] | a network to be cut |
 //! | [`load`] | the client as a load, and what it found |
 //! | [`history`] | what clients saw, and what was left in the end |
 //! | [`checks`] | what must hold of every history |
+//! | [`recording`] | clients that write down what they see |
 //! | [`disk_image`] | a disk that can lose its power |
 //! | [`small_disk`] | a disk to be filled |
 //! | [`simulation`] | the whole store on one thread, with simulated time, network and disks, by seed |
@@ -18,6 +20,8 @@ pub mod disk_image;
 pub mod history;
 pub mod load;
 pub mod model;
+pub mod network;
+pub mod recording;
 pub mod simulation;
 pub mod small_disk;
 pub mod store;

@@ -1,18 +1,24 @@
-//! The whole store as real processes on ports of its own, in a folder of its own.
+//! The whole store as real processes, each at a [`Place`] of its own, in a folder of its own.
 //!
 //! Every process that a [`Store`] started ends with it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::Once;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::network::Network;
+
+mod at_rest;
+mod place;
+
+pub use place::Place;
 
 /// How long anything that must happen may take.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,13 +42,19 @@ pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A program of the store, freshly built.
+/// A program of the store. For a test it is freshly built; what runs beside the store's programs
+/// was built with them.
 ///
 /// # Panics
 /// When it does not build.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     static BUILD: Once = Once::new();
+    let this = std::env::current_exe().expect("a program has a path");
+    let folder = this.parent().expect("a program is in a folder");
+    if !folder.ends_with("deps") {
+        return folder.join(name);
+    }
     BUILD.call_once(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -53,8 +65,7 @@ pub fn program(name: &str) -> PathBuf {
             .expect("cargo runs");
         assert!(built.success(), "the programs do not build");
     });
-    let test = std::env::current_exe().expect("a test has a path");
-    test.ancestors().nth(2).expect("a test is two folders deep").join(name)
+    folder.with_file_name(name)
 }
 
 /// How a store is made.
@@ -76,6 +87,8 @@ pub struct Plan {
     pub data: Option<PathBuf>,
     /// Where the databases of some processes are instead.
     pub disks: BTreeMap<String, PathBuf>,
+    /// The network in which each process has a namespace; the loopback if none is given.
+    pub network: Option<Arc<Network>>,
 }
 
 impl Default for Plan {
@@ -89,7 +102,18 @@ impl Default for Plan {
             front_end: Vec::new(),
             data: None,
             disks: BTreeMap::new(),
+            network: None,
         }
+    }
+}
+
+impl Plan {
+    /// Every process's name, the catalog first.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let orders = (1..=self.replicas).map(order);
+        let front_ends = (1..=self.front_ends).map(front_end);
+        ["catalog".to_owned()].into_iter().chain(orders).chain(front_ends).collect()
     }
 }
 
@@ -98,15 +122,9 @@ pub struct Store {
     plan: Plan,
     folder: TempDir,
     data: PathBuf,
-    ports: BTreeMap<String, u16>,
+    places: BTreeMap<String, Place>,
     running: BTreeMap<String, Child>,
     http: reqwest::blocking::Client,
-}
-
-fn free_ports(count: usize) -> Vec<u16> {
-    let listeners: Vec<_> =
-        (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-    listeners.iter().map(|l| l.local_addr().expect("a bound port").port()).collect()
 }
 
 /// The name of an order replica's process.
@@ -145,34 +163,30 @@ impl Store {
             fs::write(folder.path().join(token), format!("{token}-of-a-test-0123456789"))
                 .expect("a token");
         }
-        let mut names = vec!["catalog".to_owned()];
-        names.extend((1..=plan.replicas).map(order));
-        names.extend((1..=plan.front_ends).map(front_end));
-        let ports = names.iter().cloned().zip(free_ports(names.len())).collect();
+        let places = Place::all(&plan.names(), plan.network.as_deref());
         let http = reqwest::blocking::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(10))
             .build()
             .expect("an HTTP client");
-        Self { plan, folder, data, ports, running: BTreeMap::new(), http }
+        Self { plan, folder, data, places, running: BTreeMap::new(), http }
     }
 
     /// Starts every process.
     pub fn start_all(&mut self) {
-        let names: Vec<_> = self.ports.keys().cloned().collect();
-        names.iter().for_each(|name| self.run(name));
+        self.names().iter().for_each(|name| self.run(name));
     }
 
     /// Every process's name, the catalog first.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.ports.keys().cloned().collect()
+        self.plan.names()
     }
 
     /// Where a process listens.
     #[must_use]
     pub fn address(&self, name: &str) -> String {
-        format!("127.0.0.1:{}", self.ports[name])
+        self.places[name].address()
     }
 
     /// A front end's URL.
@@ -193,6 +207,12 @@ impl Store {
         self.folder.path().join(name)
     }
 
+    /// How it was made.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// The HTTP client.
     #[must_use]
     pub fn http(&self) -> &reqwest::blocking::Client {
@@ -210,7 +230,7 @@ impl Store {
             Some((service, id)) => (service, id),
             None => (name, ""),
         };
-        let mut command = Command::new(program(&format!("toystore-{service}")));
+        let mut command = self.places[name].command(&program(&format!("toystore-{service}")));
         match service {
             "catalog" => {
                 command.arg("serve").arg("--data").arg(self.data(name));
@@ -336,77 +356,6 @@ impl Store {
             });
         }
     }
-
-    /// Waits until a replica is in the in-sync set.
-    pub fn wait_until_follows(&self, name: &str) {
-        let id: u64 = name.trim_start_matches("order-").parse().expect("a replica");
-        wait_for("a replica to be in sync", || {
-            let cluster = self.cluster(1)?;
-            let ready = cluster["replicas"]
-                .as_array()?
-                .iter()
-                .any(|replica| replica["id"] == id && replica["healthy"] == true);
-            let in_sync = cluster["in_sync"].as_array()?.iter().any(|member| *member == id);
-            (ready && in_sync).then_some(())
-        });
-    }
-
-    /// Waits until every replica is in sync and holds the same orders.
-    pub fn wait_until_in_sync(&self) {
-        let all = usize::from(self.plan.replicas);
-        wait_for("all replicas in sync", || {
-            let cluster = self.cluster(1)?;
-            let lasts: Vec<_> = cluster["replicas"]
-                .as_array()?
-                .iter()
-                .map(|replica| &replica["last_order"])
-                .collect();
-            let equal = lasts.iter().all(|last| last.is_u64() && *last == lasts[0]);
-            (cluster["in_sync"].as_array()?.len() == all && equal).then_some(())
-        });
-    }
-
-    /// Runs the inspector on running services.
-    #[must_use]
-    pub fn inspect(&self, command: &str, names: &[String]) -> Output {
-        Command::new(program("toystore-inspect"))
-            .arg(command)
-            .args(names.iter().map(|name| format!("http://{}", self.address(name))))
-            .arg("--cluster-token")
-            .arg(self.token("cluster.token"))
-            .output()
-            .expect("the inspector runs")
-    }
-
-    /// At rest: every replica in sync, logs equal, everything sound, the stock equation holds.
-    ///
-    /// # Panics
-    /// When it is not so.
-    pub fn check_at_rest(&self) {
-        self.wait_until_in_sync();
-        let replicas: Vec<_> = (1..=self.plan.replicas).map(order).collect();
-        succeeded("diff", &self.inspect("diff", &replicas));
-        let mut all = replicas;
-        all.push("catalog".to_owned());
-        // The last settlements follow the last orders within a moment.
-        wait_for("no outstanding reservations", || {
-            let stats = self.inspect("stats", &["catalog".to_owned()]);
-            let text = String::from_utf8_lossy(&stats.stdout).into_owned();
-            text.lines().any(is_none_reserved).then_some(())
-        });
-        succeeded("verify", &self.inspect("verify", &all));
-    }
-}
-
-fn is_none_reserved(line: &str) -> bool {
-    let words: Vec<_> = line.split_whitespace().collect();
-    words.first() == Some(&"reservations") && words.last() == Some(&"0")
-}
-
-fn succeeded(what: &str, output: &Output) {
-    let (out, err) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{what}: {out}{err}");
 }
 
 impl Drop for Store {
@@ -416,7 +365,7 @@ impl Drop for Store {
             let _ = child.wait();
         }
         if std::thread::panicking() {
-            for name in self.ports.keys() {
+            for name in self.places.keys() {
                 let log = self.log(name);
                 let end: Vec<_> = log.lines().rev().take(15).collect();
                 eprintln!("--- {name}");
