@@ -1,6 +1,7 @@
 //! Clients that shop at real front ends and write down all they ask and are told, so that
 //! [`checks`](crate::checks) can judge it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -44,8 +45,8 @@ struct Shared {
     stop: AtomicBool,
     start: Instant,
     last_moment: AtomicU64,
-    /// Orders acknowledged so far.
-    acknowledged: AtomicU64,
+    /// Orders acknowledged so far, by front end.
+    acknowledged: BTreeMap<u8, AtomicU64>,
     /// The highest number that anybody was told of.
     highest: AtomicU64,
     /// Answers that the contract does not allow.
@@ -90,7 +91,7 @@ impl Recorder {
             stop: AtomicBool::new(false),
             start: Instant::now(),
             last_moment: AtomicU64::new(0),
-            acknowledged: AtomicU64::new(0),
+            acknowledged: shopping.front_ends.iter().map(|at| (*at, AtomicU64::new(0))).collect(),
             highest: AtomicU64::new(before as u64),
             strange: Mutex::new(Vec::new()),
         });
@@ -107,13 +108,20 @@ impl Recorder {
     /// Orders acknowledged so far.
     #[must_use]
     pub fn acknowledged(&self) -> u64 {
-        self.shared.acknowledged.load(Ordering::Relaxed)
+        self.shared.acknowledged.values().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     /// Waits until so many more orders are acknowledged.
     pub fn wait_for_orders(&self, more: u64) {
         let enough = self.acknowledged() + more;
         wait_for("orders to flow", || (self.acknowledged() >= enough).then_some(()));
+    }
+
+    /// Waits until so many more orders are acknowledged by one front end.
+    pub fn wait_for_orders_at(&self, front_end: u8, more: u64) {
+        let acknowledged = || self.shared.acknowledged[&front_end].load(Ordering::Relaxed);
+        let enough = acknowledged() + more;
+        wait_for("orders to flow", || (acknowledged() >= enough).then_some(()));
     }
 
     /// Sends the clients home.

@@ -78,7 +78,8 @@ impl Exchange {
                 Some((200, response)) => match data::<OrderPlaced>(response) {
                     Some(OrderPlaced { order_number }) => {
                         this.heard_of(order_number);
-                        this.shared.acknowledged.fetch_add(1, Ordering::Relaxed);
+                        let front_end = &this.front_ends[at].0;
+                        this.shared.acknowledged[front_end].fetch_add(1, Ordering::Relaxed);
                         Placing::Placed(OrderNumber(order_number))
                     }
                     None => Placing::Unknown,
