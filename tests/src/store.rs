@@ -87,6 +87,8 @@ pub struct Plan {
     pub data: Option<PathBuf>,
     /// Where the databases of some processes are instead.
     pub disks: BTreeMap<String, PathBuf>,
+    /// Whether the folder with data and logs stays when a test fails.
+    pub keep: bool,
     /// The network in which each process has a namespace; the loopback if none is given.
     pub network: Option<Arc<Network>>,
 }
@@ -102,6 +104,7 @@ impl Default for Plan {
             front_end: Vec::new(),
             data: None,
             disks: BTreeMap::new(),
+            keep: false,
             network: None,
         }
     }
@@ -370,6 +373,10 @@ impl Drop for Store {
                 let end: Vec<_> = log.lines().rev().take(15).collect();
                 eprintln!("--- {name}");
                 end.iter().rev().for_each(|line| eprintln!("{line}"));
+            }
+            if self.plan.keep {
+                self.folder.disable_cleanup(true);
+                eprintln!("--- all of it is kept in {}", self.folder.path().display());
             }
         }
     }
