@@ -120,8 +120,7 @@ impl Scene {
                 fs::remove_dir_all(self.store.data(name)).expect("a folder");
             }
             Fault::Flip(name) => {
-                let file = self.damage(name);
-                let length = file.metadata().expect("a file").len();
+                let (file, length) = self.damage(name);
                 for _ in 0..FLIPS {
                     let (at, mut byte) = (random.random_range(0..length), [0]);
                     file.read_exact_at(&mut byte, at).expect("a byte");
@@ -130,8 +129,7 @@ impl Scene {
                 }
             }
             Fault::Truncate(name, thousandths) => {
-                let file = self.damage(name);
-                let length = file.metadata().expect("a file").len();
+                let (file, length) = self.damage(name);
                 file.set_len(length * thousandths / 1000).expect("a shorter file");
             }
             Fault::Unplug(name) => self.cut(|network| network.unplug(name)),
@@ -166,11 +164,15 @@ impl Scene {
         });
     }
 
-    fn damage(&mut self, name: &str) -> File {
+    /// The database of a replica that the others do without, and how much of it is written.
+    fn damage(&mut self, name: &str) -> (File, u64) {
         self.take_out(name);
         self.damaged = Some(name.to_owned());
-        let file = self.store.data(name).join("sled/db");
-        File::options().read(true).write(true).open(file).expect("a database")
+        let path = self.store.data(name).join("sled/db");
+        let written = fs::read(&path).expect("a database");
+        let end = written.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
+        let file = File::options().read(true).write(true).open(path).expect("a database");
+        (file, end as u64)
     }
 
     /// Ends every fault.
