@@ -96,7 +96,7 @@ fn show(tally: &Tally) {
         eprint!("\r{line} ");
         // What cannot be shown is not missed.
         let _ = stderr().flush();
-    } else if tally.rounds % 10 == 0 {
+    } else if tally.rounds.is_multiple_of(10) {
         eprintln!("{line}");
     }
 }
