@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 
 /// Bytes before the payload.
 pub const HEADER_BYTES: usize = 9;
-/// Largest payload; also the most memory that decoding one frame may claim.
+/// Largest payload; also the most memory that decoding one frame may claim, with every number
+/// counted in full, however short it is written. What is sent or saved must be bounded likewise:
+/// a frame full of small numbers could be written and not read again.
 pub const MAX_PAYLOAD_BYTES: usize = 4 << 20;
 
 const CONFIG: Configuration<LittleEndian, Varint, Limit<MAX_PAYLOAD_BYTES>> =

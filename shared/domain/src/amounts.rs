@@ -107,10 +107,10 @@ pub struct OutOfBounds;
 pub struct Version(pub u64);
 
 impl Version {
-    /// The version after this one.
+    /// The version after this one; the highest stays.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

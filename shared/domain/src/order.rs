@@ -17,10 +17,10 @@ impl OrderNumber {
     /// The number before the first order.
     pub const ZERO: Self = Self(0);
 
-    /// The number after this one.
+    /// The number after this one; the highest stays, since any number may come from outside.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 
     /// The number before this one; zero stays zero.

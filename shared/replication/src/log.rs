@@ -100,7 +100,7 @@ impl<S: Stored> Log<S> {
     pub fn after(&self, number: OrderNumber, limit: usize) -> Result<Vec<Entry>, Fatal> {
         let last = self.last().number.0.min(number.0.saturating_add(limit as u64));
         let mut entries = Vec::new();
-        for next in number.0 + 1..=last {
+        for next in number.next().0..=last {
             entries.extend(self.get(OrderNumber(next))?);
         }
         Ok(entries)

@@ -68,7 +68,8 @@ impl<S: Stored> Replica<S> {
         for peer in leader.peers.values_mut() {
             // One append behind at most: from now on commits wait for it, so that it catches up
             // however fast orders come.
-            let near = peer.matched.is_some_and(|matched| matched.0 + page >= commit.0);
+            let near =
+                peer.matched.is_some_and(|matched| matched.0.saturating_add(page) >= commit.0);
             if peer.standing == Standing::Joining && serving && near {
                 peer.standing = Standing::Vouched;
             }
