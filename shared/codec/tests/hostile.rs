@@ -5,9 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
-
-use proptest::collection::{btree_map, vec};
+use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use serde::{Deserialize, Serialize};
@@ -17,7 +15,7 @@ use toystore_codec::{
 
 const VERSION: u8 = 1;
 
-/// One of everything that records and messages are made of.
+/// One of everything that records and messages are made of; none has a map, which has no order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Sample {
     Nothing,
@@ -25,7 +23,6 @@ enum Sample {
     Text(Option<String>),
     Bytes(Vec<u8>),
     Rows(Vec<(String, u64)>),
-    Map(BTreeMap<u8, String>),
     Deep(Box<Sample>),
     Many(Vec<Sample>),
 }
@@ -47,7 +44,6 @@ fn sample() -> impl Strategy<Value = Sample> {
         any::<Option<String>>().prop_map(Sample::Text),
         vec(any::<u8>(), 0..40).prop_map(Sample::Bytes),
         vec(("[a-z]{0,9}", any::<u64>()), 0..9).prop_map(Sample::Rows),
-        btree_map(any::<u8>(), "[a-z]{0,9}", 0..9).prop_map(Sample::Map),
     ];
     leaf.prop_recursive(5, 40, 6, |inner| {
         prop_oneof![
@@ -155,7 +151,7 @@ proptest! {
     /// A claim of up to 2^64 - 1 elements or bytes, with hardly any behind it.
     #[test]
     fn a_claimed_length_costs_no_memory(
-        variant in 2_u8..8,
+        variant in 2_u8..7,
         claim in any::<u64>(),
         rest in vec(any::<u8>(), 0..60),
     ) {
@@ -176,9 +172,9 @@ proptest! {
 /// The most that many small things make of a payload of the largest size.
 #[test]
 fn the_largest_frame_costs_a_small_multiple_of_its_size() {
-    for element in [&[0][..], &[2, 0], &[4, 0], &[6, 0], &[7, 0]] {
+    for element in [&[0][..], &[2, 0], &[4, 0], &[5, 0], &[6, 0]] {
         let count = (MAX_PAYLOAD_BYTES - 10) / element.len();
-        let mut payload = vec![7, 253];
+        let mut payload = vec![6, 253];
         payload.extend((count as u64).to_le_bytes());
         payload.extend(element.repeat(count));
         let frame = seal(&payload);

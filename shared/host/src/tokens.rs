@@ -1,7 +1,8 @@
 //! The two shared secrets: read from files, compared in constant time, never printed.
 
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use toystore_domain::Refusal;
 pub const MIN_TOKEN_CHARS: usize = 16;
 /// Most characters of a token: it has to fit into a header.
 pub const MAX_TOKEN_CHARS: usize = 1024;
+/// Of a token's file no more is read: the token, and blanks around it.
+const MAX_TOKEN_FILE_BYTES: u64 = 4 * MAX_TOKEN_CHARS as u64;
 
 /// Why a token file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -53,12 +56,17 @@ impl Secret {
 
     fn read(path: &Path) -> Result<Self, TokenError> {
         let unreadable = |error| TokenError::Unreadable { path: path.to_owned(), error };
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode();
+        let file = File::open(path).map_err(unreadable)?;
+        let mode = file.metadata().map_err(unreadable)?.permissions().mode();
         if mode & 0o077 != 0 {
             tracing::warn!(path = %path.display(), "others may read this token; chmod 600 it");
         }
-        Self::new(&text).ok_or_else(|| TokenError::Unusable(path.to_owned()))
+        // Another file named by mistake may be of any size, or without an end.
+        let mut bytes = Vec::new();
+        file.take(MAX_TOKEN_FILE_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+        let whole = (bytes.len() as u64) < MAX_TOKEN_FILE_BYTES;
+        let text = std::str::from_utf8(&bytes).ok().filter(|_| whole);
+        text.and_then(Self::new).ok_or_else(|| TokenError::Unusable(path.to_owned()))
     }
 
     fn matches(&self, header: Option<&str>) -> Result<(), Refusal> {
