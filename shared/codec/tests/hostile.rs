@@ -127,6 +127,16 @@ proptest! {
     }
 
     #[test]
+    fn more_bytes_than_meant_are_trailing(value in sample(), more in vec(any::<u8>(), 1..9)) {
+        let frame = encode(VERSION, &value).unwrap();
+        let outside = [&frame[..], &more].concat();
+        let inside = seal(&outside[HEADER_BYTES..]);
+        for longer in [outside, inside] {
+            prop_assert_eq!(decode::<Sample>(VERSION, &longer), Err(FrameError::Trailing));
+        }
+    }
+
+    #[test]
     fn a_sealed_lie_is_a_value_or_an_error(value in sample(), harms in harms()) {
         let mut payload = encode(VERSION, &value).unwrap().split_off(HEADER_BYTES);
         harm(&mut payload, &harms);

@@ -86,7 +86,9 @@ fn harm(bytes: &mut Vec<u8>, harms: &[Harm]) {
 }
 
 /// What a hostile sender makes of some bytes, for one type.
-fn try_all<T: Serialize + DeserializeOwned>((bytes, harms, pattern): (&[u8], &[Harm], &[u8])) {
+fn try_all<T: Serialize + DeserializeOwned>(
+    (bytes, harms, pattern, claim): (&[u8], &[Harm], &[u8], u64),
+) {
     let _ = read::<T>(bytes);
     let _ = read::<T>(&seal(bytes));
     if let Some(frame) = grow::<T>(bytes) {
@@ -97,10 +99,11 @@ fn try_all<T: Serialize + DeserializeOwned>((bytes, harms, pattern): (&[u8], &[H
         harm(&mut payload, harms);
         let _ = read::<T>(&seal(&payload));
     }
-    // Long lists of small things, behind every short beginning.
+    // Long lists of small things, and longer claims, behind every short beginning.
     for begin in [0, bytes.len() / 4, bytes.len() / 2] {
         let mut payload = bytes[..begin].to_vec();
-        payload.extend([253, 0, 0, 1, 0, 0, 0, 0, 0]);
+        payload.push(253);
+        payload.extend(claim.to_le_bytes());
         payload.extend(pattern.iter().cycle().take(20_000));
         let _ = read::<T>(&seal(&payload));
     }
@@ -130,8 +133,9 @@ proptest! {
         bytes in soil(120),
         harms in vec(any::<Harm>(), 1..4),
         pattern in soil(40),
+        claim in prop_oneof![0_u64..70_000, any::<u64>()],
     ) {
-        every_message!(try_all, (&bytes, &harms, &pattern));
+        every_message!(try_all, (&bytes, &harms, &pattern, claim));
     }
 }
 
