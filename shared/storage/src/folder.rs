@@ -11,7 +11,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ use toystore_replication::{Fatal, StoreId};
 const CACHE_BYTES: u64 = 64 << 20;
 /// How long to wait for sled's lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// More than any FORMAT file has.
+const MAX_FORMAT_BYTES: u64 = 1024;
 /// The version of the folder's layout.
 const LAYOUT: u32 = 1;
 
@@ -222,7 +224,7 @@ pub fn read_format(path: &Path, expected: Option<Kind>) -> Result<(Kind, StoreId
         return Err(StorageError::NotFound(path.to_path_buf()));
     }
     let format = path.join("FORMAT");
-    let text = match fs::read_to_string(&format) {
+    let text = match read_start(&format) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.join("sled").exists() => {
             let expected = expected.map_or("this store".to_owned(), |kind| kind.to_string());
@@ -243,6 +245,13 @@ pub fn read_format(path: &Path, expected: Option<Kind>) -> Result<(Kind, StoreId
         }),
         None => Ok((kind, store)),
     }
+}
+
+/// Reads a FORMAT file; of anything else that lies there under its name, no more than its start.
+fn read_start(format: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(format)?.take(MAX_FORMAT_BYTES).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Moves a damaged database out of the way, beside where it was; returns where it is now.

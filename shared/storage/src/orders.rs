@@ -8,7 +8,7 @@ use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 use toystore_domain::{OrderKey, OrderNumber};
 use toystore_replication::{
-    Entry, Epoch, Fatal, Incarnation, Member, Position, ReplicaId, Saved, Stored, Write,
+    Entry, Epoch, Fatal, Member, Position, ReplicaId, Saved, Stored, Write,
 };
 
 use crate::folder::{Folder, Kind, StorageError, guarded, sled_error, unreadable};
@@ -78,7 +78,7 @@ impl OrderStore {
     /// # Errors
     /// It cannot be written.
     pub fn start(&mut self) -> Result<(), StorageError> {
-        self.state.incarnation = Incarnation(self.state.incarnation.0 + 1);
+        self.state.incarnation = self.state.incarnation.next();
         let state = encode_state(self.folder.path(), &self.state)?;
         self.meta.insert(STATE, state).map_err(|error| sled_error(self.folder.path(), &error))?;
         self.folder.sync()
