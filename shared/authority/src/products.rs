@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use toystore_domain::amounts::MAX_STOCK;
 use toystore_domain::{Books, Cents, ProductName, stock};
 
 use crate::{Failed, Restocked, Transaction};
 
-/// Changes a product, or creates it; `None` when a new one lacks its price or its stock.
+/// Changes a product, or creates it; `None` when a new one lacks its price or its stock. Whoever
+/// asks for more than [`MAX_STOCK`] gets that much.
 ///
 /// # Errors
 /// [`Failed`] when the process must end.
@@ -23,7 +25,7 @@ pub fn put(
                 .map_err(|_| Failed::Unbalanced(name.into()))?;
             books
         }
-        (None, Some(price), Some(amount)) => Books::open(price, amount),
+        (None, Some(price), Some(amount)) => Books::open(price, amount.min(MAX_STOCK)),
         (None, ..) => return Ok(None),
     };
     tx.put_books(name, &books)?;

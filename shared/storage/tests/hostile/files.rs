@@ -30,7 +30,7 @@ fn format() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(cases(300))]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn a_format_file_says_one_thing_or_nothing(bytes in format(), cut in any::<prop::sample::Index>()) {
