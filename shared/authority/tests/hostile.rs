@@ -19,7 +19,7 @@ use toystore_domain::{Cents, OrderKey, OrderNumber, ProductName, Purchase, Quant
 use toystore_replication::messages::{ListReservations, Record, Reserved, Transact, Transacted};
 use toystore_replication::view::{MemberChange, Proposal};
 use toystore_replication::{
-    ClusterId, Epoch, Incarnation, Member, ReplicaId, Revision, Sequence, StoreId,
+    ClusterId, Epoch, Incarnation, Member, ReplicaId, Revision, Sequence, StoreId, View,
 };
 
 fn cases(usual: u32) -> ProptestConfig {
@@ -85,7 +85,7 @@ fn command() -> BoxedStrategy<Command> {
             Command::Put(PutProduct { name, price: price.and_then(Cents::new), stock })
         }),
         1 => (0_usize..4).prop_map(Command::Restock),
-        1 => (number(), member(), members()).prop_map(|(revision, leader, in_sync)| {
+        2 => (number(), member(), members()).prop_map(|(revision, leader, in_sync)| {
             Command::Propose(Proposal { revision: Revision(revision), leader, in_sync })
         }),
         1 => (number(), number(), member(), members()).prop_map(
@@ -154,6 +154,11 @@ fn check_books(database: &MemoryDatabase) -> Result<(), TestCaseError> {
 fn run(acts: Vec<(Command, bool)>) -> Result<usize, TestCaseError> {
     let database = MemoryDatabase::new(ClusterId(1));
     let mut granted = 0;
+    let names = ["Clue", "Tux"].map(|name| ProductName::new(name).unwrap());
+    let first = names.map(|name| {
+        (Command::Put(PutProduct { name, price: Cents::new(1), stock: Some(9) }), true)
+    });
+    let acts = first.into_iter().chain(acts);
     for (command, fits) in acts {
         let command = if fits { fit(&database, command) } else { command };
         let before = database.rows();
@@ -164,6 +169,10 @@ fn run(acts: Vec<(Command, bool)>) -> Result<usize, TestCaseError> {
         check_books(&database)?;
         match outcome {
             Ok(Outcome::Transacted(Transacted::Done(answers))) => {
+                let Command::Transact(request) = &command else { unreachable!() };
+                let leads =
+                    |view: View| (view.epoch, view.leader) == (request.epoch, request.leader);
+                prop_assert!(before.view.is_some_and(leads), "not the leader's");
                 granted += answers.iter().filter(|a| **a == Reserved::Granted).count();
             }
             Ok(Outcome::Transacted(Transacted::Fenced(_))) => {
