@@ -274,6 +274,12 @@ impl Store {
         fs::read_to_string(self.folder.path().join(format!("{name}.log"))).unwrap_or_default()
     }
 
+    /// The id of a running process.
+    #[must_use]
+    pub fn pid(&self, name: &str) -> u32 {
+        self.running.get(name).unwrap_or_else(|| panic!("{name} does not run")).id()
+    }
+
     fn signal(&self, name: &str, signal: Signal) {
         let child = self.running.get(name).unwrap_or_else(|| panic!("{name} does not run"));
         kill_process(Pid::from_child(child), signal).expect("a process of ours");
