@@ -7,6 +7,7 @@ mod api;
 mod cache;
 mod catalog;
 mod customer;
+mod hostile;
 mod leading;
 mod ordering;
 mod replica;

@@ -60,7 +60,23 @@ pub(super) fn judge(bytes: &[u8], known: usize, limits: &HeadLimits) -> Result<H
     if headers.len() > limits.headers {
         return Err(Refusal::HeadersTooLarge);
     }
-    Ok(Head::Whole { bytes: start + head.len(), body: framing(&headers)? })
+    let body = framing(&headers)?;
+    if !is_http(head, headers.len(), body) {
+        return Err(Refusal::Malformed("this is not a request in HTTP/1.1".to_owned()));
+    }
+    Ok(Head::Whole { bytes: start + head.len(), body })
+}
+
+/// Whether the parser behind the guard takes this head, and sees it end where the guard does. What
+/// it refuses, it refuses without a word.
+fn is_http(head: &[u8], headers: usize, body: Framing) -> bool {
+    let mut headers = vec![httparse::EMPTY_HEADER; headers];
+    let mut request = httparse::Request::new(&mut headers);
+    let parsed = request.parse(head) == Ok(httparse::Status::Complete(head.len()));
+    let method = request.method.map(|method| http::Method::from_bytes(method.as_bytes()));
+    let uri = request.path.map(str::parse::<http::Uri>);
+    let framed = body != Framing::Chunked || request.version == Some(1);
+    parsed && framed && matches!((method, uri), (Some(Ok(_)), Some(Ok(_))))
 }
 
 /// Whether anything but blank lines, which may precede a request, has arrived.
@@ -95,6 +111,10 @@ fn framing(headers: &[&[u8]]) -> Result<Framing, Refusal> {
         let (name, value) = (line[..colon].trim_ascii(), line.get(colon + 1..).unwrap_or_default());
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             chunked = true;
+            let last = value.rsplit(|b| *b == b',').next().unwrap_or_default();
+            if !last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                return malformed("the last Transfer-Encoding is not chunked");
+            }
         } else if name.eq_ignore_ascii_case(b"content-length") {
             let Some(bytes) = decimal(value.trim_ascii()) else {
                 return malformed("Content-Length is not a number");
@@ -111,9 +131,11 @@ fn framing(headers: &[&[u8]]) -> Result<Framing, Refusal> {
     }
 }
 
+/// The parser keeps the highest numbers to itself; no body is that long.
 fn decimal(text: &[u8]) -> Option<u64> {
     let digits = text.iter().all(u8::is_ascii_digit);
-    if digits { str::from_utf8(text).ok()?.parse().ok() } else { None }
+    let number: Option<u64> = str::from_utf8(text).ok().filter(|_| digits)?.parse().ok();
+    number.filter(|bytes| i64::try_from(*bytes).is_ok())
 }
 
 #[cfg(test)]
@@ -161,6 +183,24 @@ mod tests {
             "Content-Length:\r\n",
         ] {
             assert_eq!(refusal(&head(smuggled)), 400, "{smuggled}");
+        }
+    }
+
+    #[test]
+    fn what_the_parser_would_refuse_is_refused_before() {
+        for head in [
+            "GET / HTTP/1.1\r\nX\r\n\r\n",
+            "GET / HTTP/2.0\r\n\r\n",
+            "GET /\r\n\r\n",
+            "G@T / HTTP/1.1\r\n\r\n",
+            "GET é HTTP/1.1\r\n\r\n",
+            "GET http:// HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\n folded: 1\r\n\r\n",
+            "GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+            "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "GET / HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n",
+        ] {
+            assert_eq!(refusal(head), 400, "{head}");
         }
     }
 
