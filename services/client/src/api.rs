@@ -15,6 +15,8 @@ use crate::options::FrontEnd;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for a reply: longer than the 5 s within which the store always answers.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(6);
+/// Larger than any reply: a thousand products or orders, each with the longest name.
+const MAX_REPLY_BYTES: usize = 4 << 20;
 /// Idle connections are given up before the store closes them, at 30 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -228,8 +230,20 @@ impl Store {
         let reply = asked.send().await?;
         let status = reply.status().as_u16();
         let later = reply.headers().contains_key(RETRY_AFTER);
-        Ok(Reply { status, later, body: reply.bytes().await?.to_vec() })
+        Ok(Reply { status, later, body: read_body(reply).await? })
     }
+}
+
+/// Reads a whole reply, as far as it can be the store's.
+async fn read_body(mut reply: reqwest::Response) -> Result<Vec<u8>, Trouble> {
+    let mut body = Vec::new();
+    while let Some(piece) = reply.chunk().await? {
+        if body.len() + piece.len() > MAX_REPLY_BYTES {
+            return Err(Trouble::Malformed);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
 }
 
 #[cfg(test)]

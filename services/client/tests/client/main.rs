@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod commands;
+mod hostile;
 mod run;
 mod stand_in;
 
