@@ -70,6 +70,9 @@ impl Link {
         let mut rows = Rows::default();
         loop {
             let page: CatalogPage = self.ask(&call).map_err(|error| self.failed(error))?;
+            if !goes_on(&rows, &page) {
+                return Err(self.changed("a page that does not follow the one before it"));
+            }
             let (products, reservations) = (page.products.len(), page.reservations.len());
             rows.cluster = Some(page.cluster);
             rows.view = page.view;
@@ -107,4 +110,12 @@ impl Link {
             }
         })
     }
+}
+
+/// Whether a page ends after those before it: one that does not would be read for ever.
+fn goes_on(rows: &Rows, page: &CatalogPage) -> bool {
+    let products = [&page.products, &rows.products].map(|rows| rows.last().map(|(name, _)| name));
+    let keys = [&page.reservations, &rows.reservations];
+    let keys = keys.map(|rows| rows.last().map(|row| &row.purchase.key));
+    (products[0].is_none() || products[0] > products[1]) && (keys[0].is_none() || keys[0] > keys[1])
 }
