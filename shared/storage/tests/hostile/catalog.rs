@@ -15,8 +15,8 @@ use toystore_replication::{
 use toystore_storage::salvage::{Salvage, Tree};
 use toystore_storage::{CatalogStore, Kind, StorageError};
 
-use crate::cases;
 use crate::harm::{copy_of, harm_rows, harms, scratch, scratches, when_free};
+use crate::{cases, harm};
 
 const TREES: [&str; 5] = ["products", "sold_out", "reservations", "restocks", "meta"];
 
@@ -55,7 +55,7 @@ fn put(product: &str) -> Command {
 pub fn template() -> &'static Path {
     static MADE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, path) = MADE.get_or_init(|| {
-        let temp = tempfile::tempdir().unwrap();
+        let temp = harm::folder();
         let path = temp.path().join("catalog");
         let books = |(text, stock)| (name(text), Books::open(Cents::new(999).unwrap(), stock));
         let products = [("Clue", 3), ("Tux", 2), ("Uno", 1)].map(books);
@@ -121,7 +121,7 @@ fn salvage(path: &Path) {
 }
 
 proptest! {
-    #![proptest_config(cases(12))]
+    #![proptest_config(cases(120))]
 
     #[test]
     fn random_rows_of_the_catalog_are_seen(harms in harms()) {

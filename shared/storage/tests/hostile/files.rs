@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use toystore_storage::folder;
 use toystore_storage::mark::{CatalogMark, Mark, MarkFile};
 
-use crate::cases;
 use crate::orders::template;
+use crate::{cases, harm};
 
 /// Texts near a FORMAT file, without and with a right checksum.
 fn format() -> impl Strategy<Value = Vec<u8>> {
@@ -30,11 +30,11 @@ fn format() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(cases(60))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn a_format_file_says_one_thing_or_nothing(bytes in format(), cut in any::<prop::sample::Index>()) {
-        let temp = tempfile::tempdir().unwrap();
+        let temp = harm::folder();
         let path = temp.path().to_path_buf();
         let sound = fs::read(template().join("FORMAT")).unwrap();
         fs::create_dir(path.join("sled")).unwrap();
@@ -54,7 +54,7 @@ proptest! {
         flips in vec((any::<prop::sample::Index>(), 1_u8..), 0..4),
         noise in vec(any::<u8>(), 0..300),
     ) {
-        let temp = tempfile::tempdir().unwrap();
+        let temp = harm::folder();
         MarkFile::create(temp.path(), CatalogMark(1)).unwrap();
         let mut file = MarkFile::<CatalogMark>::open(temp.path()).unwrap();
         file.put(CatalogMark(2)).unwrap();
@@ -82,7 +82,7 @@ proptest! {
 /// As when another file was copied over it.
 #[test]
 fn a_huge_format_file_costs_no_memory() {
-    let temp = tempfile::tempdir().unwrap();
+    let temp = harm::folder();
     fs::create_dir(temp.path().join("sled")).unwrap();
     let file = fs::File::create(temp.path().join("FORMAT")).unwrap();
     file.set_len(256 << 20).unwrap();

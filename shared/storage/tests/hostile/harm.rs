@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use toystore_codec::HEADER_BYTES;
-use toystore_storage::folder;
+use toystore_storage::folder::copy;
 
 /// Which key a row gets.
 #[derive(Clone, Debug)]
@@ -180,10 +180,17 @@ pub fn scratch(path: &Path, (which, scratch): &(Index, Scratch)) -> PathBuf {
     file
 }
 
+/// A folder in memory where there is one: these tests do not ask what a disk keeps, and a real one
+/// would take most of their time for syncing.
+pub fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
 /// A private copy of a database made once.
 pub fn copy_of(template: &Path) -> (tempfile::TempDir, PathBuf) {
-    let temp = tempfile::tempdir().unwrap();
+    let temp = folder();
     let path = temp.path().join("copy");
-    folder::copy(template, &path).unwrap();
+    copy(template, &path).unwrap();
     (temp, path)
 }

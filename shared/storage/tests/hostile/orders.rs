@@ -9,8 +9,8 @@ use toystore_replication::{ClusterId, Entry, Epoch, Position, ReplicaId, Stored,
 use toystore_storage::salvage::{Salvage, Tree};
 use toystore_storage::{Kind, OrderStore, StorageError};
 
-use crate::cases;
 use crate::harm::{copy_of, harm_rows, harms, scratch, scratches, when_free};
+use crate::{cases, harm};
 
 const ID: ReplicaId = ReplicaId(1);
 const TREES: [&str; 3] = ["orders", "keys", "meta"];
@@ -46,7 +46,7 @@ fn write(entries: Vec<Entry>) -> Write {
 pub fn template() -> &'static Path {
     static MADE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, path) = MADE.get_or_init(|| {
-        let temp = tempfile::tempdir().unwrap();
+        let temp = harm::folder();
         let path = temp.path().join("order-1");
         OrderStore::create(&path, ID).unwrap();
         let mut store = OrderStore::open(&path, ID).unwrap();
@@ -106,7 +106,7 @@ fn salvage(path: &Path) {
 }
 
 proptest! {
-    #![proptest_config(cases(12))]
+    #![proptest_config(cases(120))]
 
     #[test]
     fn random_rows_of_a_replica_are_seen(harms in harms()) {
