@@ -90,6 +90,10 @@ fn use_it(path: &Path) -> Result<(), TestCaseError> {
         Err(_) => return Ok(()),
     };
     let _ = (store.lease_millis(), store.restocks());
+    let sold_out = store.begin().sold_out(100).unwrap();
+    let without = store.products(None, 100).unwrap().into_iter();
+    let without: Vec<_> = without.filter(|(_, b)| b.stock == 0).map(|(name, _)| name).collect();
+    prop_assert_eq!(sold_out, without);
     for (product, books) in store.products(None, 100).unwrap() {
         prop_assert!(books.balanced());
         prop_assert!(store.product(&product).is_ok());

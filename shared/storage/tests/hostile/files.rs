@@ -20,10 +20,13 @@ fn format() -> impl Strategy<Value = Vec<u8>> {
         "[0-9a-fx+-]{0,34}",
         "[ -~]{0,9}"
     ];
-    let line = vec(word, 0..6).prop_map(|words| words.join(" "));
+    let words = vec(word, 0..6).prop_map(|words| words.join(" "));
+    let right = "toystore 1 (catalog|order-[1-9]) [0-9a-f]{1,32}";
+    let line = prop_oneof![words, right];
     let line = (line, any::<bool>(), "\n?").prop_map(|(content, sealed, end)| {
         let sum = toystore_codec::checksum(content.as_bytes());
-        let text = if sealed { format!("{content} {sum:08x}\n") } else { content + &end };
+        let sum = if sealed { sum } else { sum ^ 1 };
+        let text = format!("{content} {sum:08x}{end}");
         text.into_bytes()
     });
     prop_oneof![3 => line, 1 => vec(any::<u8>(), 0..80)]
@@ -41,7 +44,10 @@ proptest! {
         fs::write(path.join("FORMAT"), &bytes).unwrap();
         if let Ok((kind, store)) = folder::read_format(&path, None) {
             let text = String::from_utf8(bytes).unwrap();
-            prop_assert!(text.starts_with("toystore 1 "), "{text}");
+            let (content, sum) = text.trim_end().rsplit_once(' ').unwrap();
+            prop_assert!(content.starts_with("toystore 1 "), "{text}");
+            let right = toystore_codec::checksum(content.as_bytes());
+            prop_assert_eq!(u32::from_str_radix(sum, 16), Ok(right), "{}", text);
             prop_assert_eq!(folder::read_format(&path, Some(kind)).unwrap(), (kind, store));
         }
         let cut = cut.index(sound.len());

@@ -27,6 +27,8 @@ pub enum Value {
     Sealed(Vec<u8>),
     /// Another row's frame with one byte changed, sealed again.
     Like(Index, Index, u8),
+    /// The frame that is there with one byte changed, sealed again.
+    Bent(Index, u8),
     /// Another row's.
     Copy(Index),
     Gone,
@@ -47,11 +49,12 @@ pub fn harms() -> impl Strategy<Value = Vec<Harm>> {
         1 => number.prop_map(Key::Number),
         3 => any::<Index>().prop_map(Key::Known),
     ];
-    let byte = prop_oneof![2 => 0_u8..4, 1 => 251_u8..=255, 1 => any::<u8>()];
+    let byte = prop_oneof![2 => 0_u8..4, 1 => 251_u8..=255, 2 => any::<u8>()];
     let value = prop_oneof![
         1 => vec(any::<u8>(), 0..40).prop_map(Value::Bytes),
         2 => vec(byte.clone(), 0..40).prop_map(Value::Sealed),
-        3 => (any::<Index>(), any::<Index>(), byte).prop_map(|(row, at, to)| Value::Like(row, at, to)),
+        3 => (any::<Index>(), any::<Index>(), byte.clone()).prop_map(|(row, at, to)| Value::Like(row, at, to)),
+        4 => (any::<Index>(), byte).prop_map(|(at, to)| Value::Bent(at, to)),
         1 => any::<Index>().prop_map(Value::Copy),
         1 => Just(Value::Gone),
     ];
@@ -66,6 +69,13 @@ fn seal(payload: &[u8]) -> Vec<u8> {
     frame.extend(toystore_codec::checksum(payload).to_be_bytes());
     frame.extend(payload);
     frame
+}
+
+fn bent(frame: &[u8], at: &Index, to: u8) -> Vec<u8> {
+    let mut payload = frame.get(HEADER_BYTES..).unwrap_or(frame).to_vec();
+    let at = at.index(payload.len().max(1));
+    payload.splice(at..(at + 1).min(payload.len()), [to]);
+    seal(&payload)
 }
 
 /// Changes rows of a database that nobody has open.
@@ -84,12 +94,8 @@ pub fn harm_rows(path: &Path, trees: &[&str], harms: &[Harm]) {
             Value::Bytes(bytes) => Some(bytes.clone()),
             Value::Sealed(payload) => Some(seal(payload)),
             Value::Copy(index) => row(index).map(|(_, value)| value.to_vec()),
-            Value::Like(index, at, to) => row(index).map(|(_, value)| {
-                let mut payload = value.get(HEADER_BYTES..).unwrap_or(value).to_vec();
-                let at = at.index(payload.len().max(1));
-                payload.splice(at..(at + 1).min(payload.len()), [*to]);
-                seal(&payload)
-            }),
+            Value::Like(index, at, to) => row(index).map(|(_, value)| bent(value, at, *to)),
+            Value::Bent(at, to) => tree.get(&key).unwrap().map(|value| bent(&value, at, *to)),
             Value::Gone => None,
         };
         match value {
