@@ -5,6 +5,7 @@
 //! | [`options`] | the command line |
 //! | [`seed`] | reading the first products from a CSV file |
 //! | [`writer`] | the one loop that runs transactions: hide, tell, save, show, answer |
+//! | [`fail_points`] | the moments of a transaction at which the process can be told to die |
 //! | [`invalidation`] | telling every lease holder, or waiting its lease out |
 //! | [`election`] | asking the present leader before it is deposed |
 //! | [`shelf`] | look-ups beside the writer |
@@ -17,6 +18,7 @@
 
 pub mod desk;
 pub mod election;
+pub mod fail_points;
 pub mod invalidation;
 pub mod operator;
 pub mod options;

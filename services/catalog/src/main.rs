@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use structopt::StructOpt;
 use toystore_catalog::options::Command;
 use toystore_catalog::{CatalogError, Options, operator, recover, run};
-use toystore_host::{Shutdown, exit, listen, telemetry};
+use toystore_host::{Shutdown, exit, fail_point, listen, telemetry};
 
 fn main() -> ExitCode {
     let options = Options::from_args();
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     exit::run_main("toystore-catalog", async {
         match options.command {
             Command::Serve(serve) => {
+                fail_point::arm(serve.fail_point);
                 let listener = listen::bind(&serve.listen, "--listen").await?;
                 let shutdown = Shutdown::on_signals().map_err(CatalogError::Signals)?;
                 run(serve, listener, shutdown).await

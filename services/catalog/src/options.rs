@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use structopt::StructOpt;
 use toystore_host::address::DEFAULT_REPLICAS;
+use toystore_host::fail_point::{self, Fate, NoFailPoint, Process};
 use toystore_host::limits::{LEASE, RESTOCK_INTERVAL};
 use toystore_host::telemetry::LogFormat;
 use toystore_host::{Address, ClusterConfig};
 use toystore_replication::ReplicaId;
 
 static DEFAULT_LEASE: LazyLock<String> = LazyLock::new(|| LEASE.as_millis().to_string());
+static FAIL_POINTS: LazyLock<String> = LazyLock::new(|| fail_point::help(Process::Catalog));
 static DEFAULT_RESTOCK: LazyLock<String> =
     LazyLock::new(|| RESTOCK_INTERVAL.as_millis().to_string());
 
@@ -115,6 +117,16 @@ pub struct Serve {
         parse(try_from_str = parse_restock)
     )]
     pub restock: Duration,
+
+    /// For exercises and tests: kill this process at a dangerous moment. --help lists them.
+    #[structopt(
+        long,
+        env = "TOYSTORE_CATALOG_FAIL_POINT",
+        value_name = "NAME[:N]",
+        long_help = FAIL_POINTS.as_str(),
+        parse(try_from_str = parse_fail_point)
+    )]
+    pub fail_point: Option<Fate>,
 }
 
 /// `toystore-catalog force-leader`.
@@ -192,6 +204,10 @@ fn parse_id(text: &str) -> Result<ReplicaId, &'static str> {
         [digit @ b'1'..=b'9'] => Ok(ReplicaId(digit - b'0')),
         _ => Err("an id is a number from 1 to 9"),
     }
+}
+
+fn parse_fail_point(text: &str) -> Result<Fate, NoFailPoint> {
+    Fate::parse(Process::Catalog, text)
 }
 
 fn parse_lease(text: &str) -> Result<Duration, &'static str> {

@@ -15,6 +15,7 @@ use toystore_host::limits::CATALOG_BATCH;
 use toystore_host::{Caller, ambient};
 use toystore_mutants::{Mutant, broken};
 
+use crate::fail_points;
 use crate::invalidation::invalidate;
 use crate::shelf::Shelf;
 
@@ -108,10 +109,13 @@ async fn run_batch<D: Database + Send + Sync + 'static>(
     if !changed.is_empty() {
         shelf.hide(changed.iter())?;
         let products = versions(&tx, &changed)?;
-        ambient::spawn(&mut telling, invalidate(shelf.clone(), caller.clone(), products));
+        let told = invalidate(shelf.clone(), caller.clone(), products);
+        ambient::spawn(&mut telling, fail_points::telling(told));
     }
+    fail_points::before_saving(&mut telling).await;
     shelf.database.ready_to_commit().await;
     tx.commit()?;
+    fail_points::saved(&outcomes);
     if broken(Mutant::ShowBeforeTold) {
         telling.detach_all();
     }

@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use toystore_authority::messages::{Propose, Proposed};
 use toystore_host::ambient::chance;
+use toystore_host::fail_point::{self, FailPoint};
 use toystore_host::limits::{APPEND_TIMEOUT, CALL_TIMEOUT, HEALTH_TIMEOUT, PROBE_TIMEOUT};
 use toystore_host::{CallError, Shutdown};
 use toystore_replication::choice::{Choice, Health, RoleName, choose};
@@ -205,6 +206,7 @@ impl Chooser {
         tracing::debug!(leader = %proposal.leader, "proposing a leader");
         match self.peers.catalog(&Propose { proposal }, PROPOSE_TIMEOUT).await {
             Ok(Proposed::Accepted(view)) => {
+                fail_point::reached(FailPoint::LeaderAccepted);
                 let led = self.announce(&view).await;
                 self.leadership.read(Some(view));
                 led.map_or(Round::Again, |serving| Round::Led { serving })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use structopt::StructOpt;
 use toystore_host::address::DEFAULT_REPLICAS;
+use toystore_host::fail_point::{self, Fate, NoFailPoint, Process};
 use toystore_host::limits::{CACHE_CAPACITY, HEARTBEAT_INTERVAL, LEASE_DRIFT_ALLOWANCE};
 use toystore_host::telemetry::LogFormat;
 use toystore_host::{Address, AdminToken, ClusterConfig, ClusterToken};
@@ -15,6 +16,7 @@ use crate::{CacheConfig, Config, StartError};
 static DEFAULT_CAPACITY: LazyLock<String> = LazyLock::new(|| CACHE_CAPACITY.to_string());
 static DEFAULT_HEARTBEAT: LazyLock<String> =
     LazyLock::new(|| HEARTBEAT_INTERVAL.as_millis().to_string());
+static FAIL_POINTS: LazyLock<String> = LazyLock::new(|| fail_point::help(Process::FrontEnd));
 static DEFAULT_DRIFT: LazyLock<String> =
     LazyLock::new(|| LEASE_DRIFT_ALLOWANCE.as_millis().to_string());
 
@@ -100,6 +102,15 @@ pub struct Options {
         default_value = DEFAULT_DRIFT.as_str(),
         parse(try_from_str = drift))]
     pub lease_drift_ms: u64,
+    /// For exercises and tests: kill this process at a dangerous moment; --help lists them
+    #[structopt(
+        long,
+        env = "TOYSTORE_FRONT_END_FAIL_POINT",
+        value_name = "NAME[:N]",
+        long_help = FAIL_POINTS.as_str(),
+        parse(try_from_str = parse_fail_point)
+    )]
+    pub fail_point: Option<Fate>,
     /// How log lines look: text or json
     #[structopt(
         long,
@@ -127,6 +138,10 @@ impl Options {
             heartbeat: Duration::from_millis(self.heartbeat_ms),
         })
     }
+}
+
+fn parse_fail_point(text: &str) -> Result<Fate, NoFailPoint> {
+    Fate::parse(Process::FrontEnd, text)
 }
 
 fn on_or_off(text: &str) -> Result<bool, &'static str> {
@@ -178,6 +193,7 @@ mod tests {
             "--replicas=0=a:1",
             "--catalog=nowhere",
             "--log-format=xml",
+            "--fail-point=reserved",
         ] {
             assert!(Options::from_iter_safe(["front-end", bad]).is_err(), "{bad}");
         }

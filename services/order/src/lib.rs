@@ -6,11 +6,13 @@
 //! | [`node`] | the one loop that owns the core: next event, one step, its effects |
 //! | [`desk`] | what it answers to other processes |
 //! | [`edge`] | effects as acts: writes, calls, replies, log lines |
+//! | [`fail_points`] | the moments at which the process can be told to die |
 //! | [`routes`] | which request goes where, over HTTP |
 //! | [`run()`] | opening the database, serving, ending |
 
 pub mod desk;
 pub mod edge;
+pub mod fail_points;
 pub mod node;
 pub mod options;
 pub mod routes;

@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use structopt::StructOpt;
-use toystore_host::{Shutdown, exit, listen, telemetry};
+use toystore_host::{Shutdown, exit, fail_point, listen, telemetry};
 use toystore_order::{Options, OrderError, run};
 
 fn main() -> ExitCode {
     let options = Options::from_args();
     telemetry::init(options.log_format, "order");
+    fail_point::arm(options.fail_point);
     exit::run_main("toystore-order", async {
         let listener = listen::bind(&options.listen_address()?, "--listen").await?;
         let shutdown = Shutdown::on_signals().map_err(OrderError::Signals)?;

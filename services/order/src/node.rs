@@ -15,6 +15,7 @@ use toystore_replication::effects::Reply;
 use toystore_replication::{Event, Fatal, Replica, Request, Stored, Ticket};
 
 use crate::edge::CallingEdge;
+use crate::fail_points::FailPoints;
 
 /// What reaches the loop.
 pub enum Input {
@@ -128,24 +129,27 @@ pub async fn drive<S: Stored>(
     node: &Node,
     mut inputs: UnboundedReceiver<Input>,
     mut replica: Replica<S>,
-    mut edge: CallingEdge,
+    edge: CallingEdge,
 ) -> Result<(), Fatal> {
+    let mut edge = FailPoints::around(edge);
     let mut next_tick = Instant::now();
     loop {
         let event = match timeout_at(next_tick, inputs.recv()).await {
             Ok(Some(Input::Event(event))) => Some(event),
             Ok(Some(Input::Ask(ticket, request, reply_to))) => {
-                edge.expect(ticket, reply_to);
+                edge.edge.expect(ticket, reply_to);
                 Some(Event::Request(ticket, request))
             }
             Err(_) => None,
             Ok(Some(Input::Stop) | None) => return Ok(()),
         };
         if let Some(event) = event {
+            edge.meet(&event);
             replica.step(event)?.perform(&mut edge);
         }
         if Instant::now() >= next_tick {
             // Under load the inbox is never empty: time passes all the same.
+            edge.meet(&Event::Tick);
             replica.step(Event::Tick)?.perform(&mut edge);
             next_tick = Instant::now() + TICK;
             node.tell_health(replica.health());

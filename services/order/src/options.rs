@@ -1,14 +1,18 @@
 //! The command line of an order replica.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use structopt::StructOpt;
 use toystore_host::address::DEFAULT_REPLICAS;
+use toystore_host::fail_point::{self, Fate, NoFailPoint, Process};
 use toystore_host::telemetry::LogFormat;
 use toystore_host::{Address, ClusterConfig};
 use toystore_replication::ReplicaId;
 
 use crate::OrderError;
+
+static FAIL_POINTS: LazyLock<String> = LazyLock::new(|| fail_point::help(Process::Order));
 
 /// One replica of the order log.
 ///
@@ -77,6 +81,16 @@ pub struct Options {
     #[structopt(long)]
     pub replace_damaged: bool,
 
+    /// For exercises and tests: kill this process at a dangerous moment. --help lists them.
+    #[structopt(
+        long,
+        env = "TOYSTORE_ORDER_FAIL_POINT",
+        value_name = "NAME[:N]",
+        long_help = FAIL_POINTS.as_str(),
+        parse(try_from_str = parse_fail_point)
+    )]
+    pub fail_point: Option<Fate>,
+
     /// How log lines look on standard error: text or json.
     #[structopt(long, env = "TOYSTORE_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -106,6 +120,10 @@ fn parse_id(text: &str) -> Result<ReplicaId, &'static str> {
         [digit @ b'1'..=b'9'] => Ok(ReplicaId(digit - b'0')),
         _ => Err("an id is a number from 1 to 9"),
     }
+}
+
+fn parse_fail_point(text: &str) -> Result<Fate, NoFailPoint> {
+    Fate::parse(Process::Order, text)
 }
 
 fn parse_min(text: &str) -> Result<usize, &'static str> {

@@ -20,6 +20,7 @@
 //! | [`ambient`] | the clock, randomness and tasks of a process, real or simulated |
 //! | [`shutdown`] | the wish to stop |
 //! | [`exit`] | how a process ends |
+//! | [`fail_point`] | the moments at which it can be told to die, for exercises and tests |
 
 pub mod address;
 pub mod ambient;
@@ -27,6 +28,7 @@ pub mod body;
 pub mod calls;
 pub mod desk;
 pub mod exit;
+pub mod fail_point;
 pub mod internal;
 pub mod limits;
 pub mod listen;
