@@ -8,6 +8,7 @@
 //! | [`history`] | what clients saw, and what was left in the end |
 //! | [`checks`] | what must hold of every history |
 //! | [`recording`] | clients that write down what they see |
+//! | [`damage`] | damage to a stopped process's folder, by a seed |
 //! | [`disk_image`] | a disk that can lose its power |
 //! | [`small_disk`] | a disk to be filled |
 //! | [`simulation`] | the whole store on one thread, with simulated time, network and disks, by seed |
@@ -18,6 +19,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod checks;
+pub mod damage;
 pub mod disk_image;
 pub mod history;
 pub mod load;
