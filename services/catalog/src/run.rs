@@ -35,8 +35,8 @@ const DISK_CHECK: Duration = Duration::from_secs(1);
 pub enum CatalogError {
     /// The database is damaged.
     #[error(
-        "{0}; move that folder away and put a backup in its place, or rebuild it from the order \
-         replicas with toystore-catalog recover"
+        "{0}; move that folder away and rebuild it from the order replicas with toystore-catalog \
+         recover"
     )]
     Damaged(StorageError),
     /// The database cannot be used.
