@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::thread::JoinHandle;
+
+use reqwest::blocking::Response;
 use toystore_host::fail_point::FailPoint;
 use toystore_tests::load::Load;
 use toystore_tests::store::{Plan, Store, front_end, wait_for};
@@ -67,6 +70,19 @@ fn come_back(mut store: Store, load: Load, dead: &[&str]) {
     store.check_at_rest();
 }
 
+fn stock(store: &Store, number: u8) -> Option<u64> {
+    let (status, body) = store.get(number, "/products/Tux").ok()?;
+    (status == 200).then(|| body["data"]["quantity"].as_u64().unwrap())
+}
+
+/// Somebody buys one Tux through the first front end, and waits for the answer elsewhere.
+fn purchase(store: &Store, key: &str) -> JoinHandle<reqwest::Result<Response>> {
+    let purchase = store.http().post(format!("{}/orders", store.url(1)));
+    let body = serde_json::json!({"name": "Tux", "quantity": 1});
+    let purchase = purchase.header("Idempotency-Key", key).json(&body);
+    std::thread::spawn(move || purchase.send())
+}
+
 /// The first leader, replica 3, dies; another goes on.
 fn the_leader_dies(point: FailPoint, seed: u64) {
     let mut store = store_with(Plan::default(), &[("order-3", point, 20)]);
@@ -78,6 +94,26 @@ fn the_leader_dies(point: FailPoint, seed: u64) {
 #[test]
 fn the_leader_dies_with_orders_reserved_and_not_written() {
     the_leader_dies(FailPoint::Reserved, 1);
+}
+
+#[test]
+fn what_a_dead_leader_reserved_is_given_back_when_nobody_asks_again() {
+    let point = FailPoint::Reserved;
+    let mut store = store_with(Plan::default(), &[("order-3", point, 1)]);
+    let before = wait_for("a stock", || stock(&store, 1));
+    // Nobody is left to take the order over while its front end lives.
+    store.kill("order-1");
+    store.kill("order-2");
+    let attempt = purchase(&store, "never-again");
+    await_death(&mut store, "order-3", point);
+    store.kill(&front_end(1));
+    let _ = attempt.join().unwrap();
+    for name in ["order-1", "order-2", "order-3", "front-end-1"] {
+        store.run(name);
+    }
+    store.check_at_rest();
+    assert_eq!(wait_for("a stock", || stock(&store, 1)), before);
+    assert_eq!(last_order(&store), Some(0), "an order that nobody knows of");
 }
 
 #[test]
@@ -271,24 +307,18 @@ fn the_catalog_dies_with_another_in_sync_set_saved() {
     the_catalog_comes_back(store, load, &["order-1"], point);
 }
 
-fn stock(store: &Store, number: u8) -> Option<u64> {
-    let (status, body) = store.get(number, "/products/Tux").ok()?;
-    (status == 200).then(|| body["data"]["quantity"].as_u64().unwrap())
-}
-
 /// The catalog dies in the middle of a change that the caches must hear of. After each purchase
 /// every front end knows the stock, to the last toy.
 fn the_catalog_dies_around_an_invalidation(point: FailPoint) {
-    let plan = Plan { front_ends: 2, ..Plan::default() };
+    // Long leases, so that a cache that was told nothing is still allowed to answer.
+    let lease = vec!["--lease-ms=1500".to_owned()];
+    let plan = Plan { front_ends: 2, catalog: lease, ..Plan::default() };
     let mut store = store_with(plan, &[("catalog", point, 6)]);
     let start = wait_for("a stock", || stock(&store, 1));
     let mut deaths = 0;
     for n in 1..=10 {
-        let (key, number) = (format!("order-{n}"), 1);
-        let (http, url) = (store.http().clone(), format!("{}/orders", store.url(number)));
-        let body = serde_json::json!({"name": "Tux", "quantity": 1});
-        let purchase = http.post(url).header("Idempotency-Key", &key).json(&body);
-        let attempt = std::thread::spawn(move || purchase.send());
+        let key = format!("order-{n}");
+        let attempt = purchase(&store, &key);
         wait_for("an answer, or the end of the catalog", || {
             (attempt.is_finished() || !store.runs("catalog")).then_some(())
         });

@@ -64,6 +64,8 @@ fn a_replica_is_swallowed(id: u8, seed: u64, dig: fn(&str) -> Hole) {
         (gone && cluster["leader"] != id).then_some(())
     });
     orders_flow(&store, 100);
+    // A leader that loses a follower goes on leading.
+    assert_eq!(store.leader(), if id == 3 { 2 } else { 3 });
     assert!(hole.own.len() < QUEUE && (!hole.own.is_empty() || hole.swallowed() > 0), "no hole");
     drop(hole);
     store.run(&name);
