@@ -33,6 +33,16 @@ fn a_call_that_arrives_twice_changes_nothing() {
 }
 
 #[test]
+fn a_settled_order_is_not_sold_again() {
+    holds("settled");
+}
+
+#[test]
+fn who_is_refused_is_not_served_by_a_late_copy() {
+    holds("repeated");
+}
+
+#[test]
 fn what_a_look_up_finds_is_true() {
     holds("look-up");
 }

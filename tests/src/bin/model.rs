@@ -26,8 +26,8 @@ Build it with --release: a debug build is ten times slower. Each bound multiplie
 three to thirty; a million states need about half a gigabyte.
 
 EXIT CODES:
-    0  every state within the bounds was visited, and every invariant held
-    1  an invariant is broken: the steps that lead there are printed
+    0  every state within the bounds was visited, every invariant held, and what must happen did
+    1  an invariant is broken (the steps that lead there are printed), or something never happened
     2  usage
     3  the time was over first";
 
@@ -74,6 +74,9 @@ struct Options {
     /// Look-ups of the first order
     #[structopt(long)]
     looks: Option<u8>,
+    /// Restocks of the product when it is sold out
+    #[structopt(long)]
+    restocks: Option<u8>,
     /// Replicas that must be in sync before an order is acknowledged, 1 to 3
     #[structopt(long)]
     min_in_sync: Option<usize>,
@@ -107,6 +110,7 @@ impl Options {
             doubled: self.doubled.unwrap_or(base.doubled),
             ticks: self.ticks.unwrap_or(base.ticks),
             looks: self.looks.unwrap_or(base.looks),
+            restocks: self.restocks.unwrap_or(base.restocks),
             min_in_sync: self.min_in_sync.unwrap_or(base.min_in_sync).clamp(1, 3),
             fresh: self.fresh || base.fresh,
         }
@@ -125,9 +129,14 @@ fn main() -> ExitCode {
     println!("{bounds}");
     let found = search(bounds, options.threads, Duration::from_secs(options.seconds));
     print!("{found}");
-    match (found.broken.is_empty(), found.exhausted) {
-        (false, _) => ExitCode::from(1),
-        (true, true) => ExitCode::SUCCESS,
-        (true, false) => ExitCode::from(3),
+    if !found.broken.is_empty() {
+        return ExitCode::from(1);
     }
+    if !found.exhausted {
+        return ExitCode::from(3);
+    }
+    let expected = options.name.map_or(&[][..], |configuration| configuration.happens);
+    let never: Vec<_> = expected.iter().filter(|e| !found.happened.contains_key(**e)).collect();
+    never.iter().for_each(|event| println!("  NEVER: {event}"));
+    if never.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

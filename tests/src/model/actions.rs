@@ -45,6 +45,8 @@ pub enum Action {
     Expire(ReplicaId, Ticket),
     /// A front end looks the first order up at a replica.
     Look(ReplicaId),
+    /// The catalog restocks what is sold out.
+    Restock,
 }
 
 impl State {
@@ -63,6 +65,10 @@ impl State {
         self.orders(bounds, actions);
         if self.spent.looks < bounds.looks {
             actions.extend(self.ids().map(Action::Look));
+        }
+        let sold_out = self.rows.products.values().any(|books| books.stock == 0);
+        if self.spent.restocks < bounds.restocks && sold_out {
+            actions.push(Action::Restock);
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Bounds {
     pub ticks: u8,
     /// Look-ups of the first order.
     pub looks: u8,
+    /// Restocks of the product when it is sold out.
+    pub restocks: u8,
     /// Replicas that must be in sync before an order is acknowledged.
     pub min_in_sync: usize,
     /// Begin before the first view, not with a leader that serves.
@@ -47,6 +49,7 @@ impl Bounds {
         doubled: 0,
         ticks: 0,
         looks: 0,
+        restocks: 0,
         min_in_sync: 1,
         fresh: false,
     };
@@ -65,15 +68,20 @@ pub struct Spent {
     pub ticks: u8,
     /// Look-ups.
     pub looks: u8,
+    /// Restocks.
+    pub restocks: u8,
 }
 
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { orders, copies, stock, front_ends, leaders, crashes, .. } = self;
-        let Self { lost, doubled, ticks, looks, min_in_sync, .. } = self;
+        let Self { lost, doubled, ticks, looks, restocks, min_in_sync, .. } = self;
         write!(f, "orders {orders}, copies {copies}, stock {stock}, front ends {front_ends}")?;
         write!(f, ", leaders {leaders}, crashes {crashes}, lost {lost}, doubled {doubled}")?;
-        write!(f, ", ticks {ticks}, look-ups {looks}, demanded in sync {min_in_sync}")?;
+        write!(
+            f,
+            ", ticks {ticks}, look-ups {looks}, restocks {restocks}, demanded in sync {min_in_sync}"
+        )?;
         f.write_str(if self.shared { ", shared keys" } else { "" })?;
         f.write_str(if self.fresh { ", from empty disks" } else { "" })
     }

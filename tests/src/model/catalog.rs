@@ -39,6 +39,12 @@ impl State {
         }
     }
 
+    /// What is sold out is restocked.
+    pub fn restock(&mut self) {
+        self.spent.restocks += 1;
+        self.run(&Command::Restock(1));
+    }
+
     fn run(&mut self, command: &Command) -> Option<Outcome> {
         let outcome = self.execute(command);
         if let Err(failed) = &outcome {

@@ -47,6 +47,18 @@ pub const ALL: &[Configuration] = &[
         happens: &[ACKNOWLEDGED, REPLACED, TRUNCATED, CANCELLED, ALONE, REFUSED],
     },
     Configuration {
+        name: "settled",
+        about: "an order is settled; a call arrives twice",
+        bounds: Bounds { doubled: 1, ticks: 1, ..ONE },
+        happens: &[ACKNOWLEDGED],
+    },
+    Configuration {
+        name: "repeated",
+        about: "two orders for the last piece, sent again; the product is restocked",
+        bounds: Bounds { orders: 2, stock: 1, copies: 2, lost: 1, restocks: 1, ..ONE },
+        happens: &[ACKNOWLEDGED, REFUSED],
+    },
+    Configuration {
         name: "removal",
         about: "a follower that seems lost leaves the set and comes back",
         bounds: Bounds { lost: 1, ticks: 1, ..ONE },
@@ -57,6 +69,36 @@ pub const ALL: &[Configuration] = &[
         about: "a crash, a replica that leaves the set and comes back",
         bounds: Bounds { leaders: 1, crashes: 1, ticks: 1, ..ONE },
         happens: &[ACKNOWLEDGED, REPLACED, TRUNCATED, CANCELLED, CAME_BACK],
+    },
+    Configuration {
+        name: "two-crashes",
+        about: "two crashes, three leaders",
+        bounds: Bounds { leaders: 2, crashes: 2, ..ONE },
+        happens: &[ACKNOWLEDGED, REPLACED, TRUNCATED, CANCELLED, ALONE],
+    },
+    Configuration {
+        name: "shared",
+        about: "two front ends place the same order under one key, with a crash",
+        bounds: Bounds { front_ends: 2, shared: true, leaders: 1, crashes: 1, ..ONE },
+        happens: &[ACKNOWLEDGED, REPLACED, TRUNCATED, CANCELLED],
+    },
+    Configuration {
+        name: "demanded",
+        about: "two replicas must be in sync; a follower leaves and comes back under two leaders",
+        bounds: Bounds { leaders: 1, lost: 1, ticks: 1, min_in_sync: 2, ..ONE },
+        happens: &[ACKNOWLEDGED, REPLACED, TRUNCATED, CANCELLED, CAME_BACK],
+    },
+    Configuration {
+        name: "scarce",
+        about: "two orders for the last piece, with a crash and a lost or late message",
+        bounds: Bounds { orders: 2, stock: 1, leaders: 1, crashes: 1, lost: 1, ..ONE },
+        happens: &[ACKNOWLEDGED, REPLACED, TRUNCATED, CANCELLED, ALONE, REFUSED],
+    },
+    Configuration {
+        name: "everything",
+        about: "a crash, a lost or late message and a tick, under two leaders",
+        bounds: Bounds { leaders: 1, crashes: 1, lost: 1, ticks: 1, ..ONE },
+        happens: &[ACKNOWLEDGED, REPLACED, TRUNCATED, CANCELLED, CAME_BACK, ALONE, REFUSED],
     },
 ];
 

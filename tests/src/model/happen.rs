@@ -52,6 +52,7 @@ impl State {
                 self.step(*id, Event::Expired(*ticket));
             }
             Action::Look(id) => self.look(*id),
+            Action::Restock => self.restock(),
         }
     }
 

@@ -33,6 +33,7 @@ impl fmt::Display for Action {
             }
             Self::Place(attempt) => write!(f, "attempt {attempt} sends a copy"),
             Self::Expire(id, ticket) => write!(f, "patience ends, at {id}: request {ticket}"),
+            Self::Restock => f.write_str("the catalog restocks"),
             Self::Look(id) => write!(f, "the first order is looked up at {id}"),
         }
     }

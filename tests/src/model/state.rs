@@ -19,6 +19,7 @@ const REPLICAS: u8 = 3;
 fn stocked(stock: u64) -> Rows {
     let mut rows = Rows::clone(&MemoryDatabase::new(ClusterId(1)).rows());
     rows.products.insert(PRODUCT.clone(), Books::open(Cents::default(), stock));
+    rows.sold_out.extend((stock == 0).then(|| PRODUCT.clone()));
     rows
 }
 
