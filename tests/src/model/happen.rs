@@ -17,7 +17,6 @@ impl State {
     pub fn after(&self, action: &Action) -> Self {
         let mut next = self.clone();
         next.happen(action);
-        next.prune();
         next
     }
 

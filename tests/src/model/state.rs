@@ -2,7 +2,6 @@
 
 use toystore_authority::memory::{MemoryDatabase, Rows};
 use toystore_domain::{Books, Cents};
-use toystore_replication::messages::CatalogCall;
 use toystore_replication::{ClusterId, ReplicaId, View};
 
 use super::bounds::{Bounds, Spent};
@@ -10,7 +9,7 @@ use super::front_ends::{Attempt, FrontEnd, Look, PRODUCT, Progress};
 use super::node::Node;
 use super::shared::Shared;
 use super::told::{Broken, Told};
-use super::wire::{Message, Wire};
+use super::wire::Wire;
 
 /// How many replicas there are.
 const REPLICAS: u8 = 3;
@@ -114,33 +113,6 @@ impl State {
     pub fn check(&mut self, result: Result<(), Broken>) {
         if let Err(broken) = result {
             self.broken.get_or_insert(broken);
-        }
-    }
-
-    /// Takes off what changes nothing any more and nobody waits for.
-    pub fn prune(&mut self) {
-        let spent = |message: &&Shared<Message>| match &***message {
-            Message::Catalog(None, call) => self.is_spent(call),
-            _ => false,
-        };
-        for message in self.wire.iter().filter(spent).cloned().collect::<Vec<_>>() {
-            self.wire.take(&message);
-        }
-    }
-
-    /// Whether a call surely changes nothing at the catalog, now and later.
-    fn is_spent(&self, call: &CatalogCall) -> bool {
-        let view = self.view();
-        match call {
-            CatalogCall::Transact(transact) => {
-                let fence = &self.rows.fence;
-                let known = (transact.epoch, transact.sequence) <= (fence.epoch, fence.sequence);
-                known || view.is_some_and(|view| transact.epoch < view.epoch)
-            }
-            CatalogCall::ChangeMembers(change) => {
-                view.is_some_and(|view| change.revision < view.revision)
-            }
-            CatalogCall::ListReservations(_) | CatalogCall::ReadView => true,
         }
     }
 }
