@@ -14,6 +14,7 @@ use toystore_replication::{
 };
 
 /// What was on the disk at the start; these tests read nothing that was written later.
+#[derive(PartialEq)]
 struct Disk(Vec<Entry>);
 
 impl Stored for Disk {
@@ -225,4 +226,27 @@ fn a_recorded_order_that_the_log_lacks_is_placed_again_under_its_number() {
     let placed: Vec<_> =
         write.entries.iter().map(|e| (e.number.0, e.purchase.key.as_str())).collect();
     assert_eq!(placed, [(3, "c"), (4, "b")]);
+}
+
+#[test]
+fn replicas_that_differ_in_how_many_calls_they_made_are_renumbered_to_be_equal() {
+    let asked = |times: usize| {
+        let mut replica = replica(1, vec![], 0);
+        for time in 0..times {
+            let mut effects = replica.step(Event::Tick).unwrap();
+            while effects.calls.is_empty() {
+                effects = replica.step(Event::Tick).unwrap();
+            }
+            if time + 1 < times {
+                let (call, _) = catalog_call(&effects);
+                replica.step(Event::Answered(call, Answer::View(None))).unwrap();
+            }
+        }
+        replica
+    };
+    let (mut once, mut twice) = (asked(1), asked(2));
+    assert!(once != twice);
+    once.renumber();
+    assert_eq!(twice.renumber(), [(CallId(2), CallId(5))].into());
+    assert!(once == twice);
 }
