@@ -4,7 +4,7 @@ use toystore_replication::messages::Answer;
 use toystore_replication::{ReplicaId, Ticket};
 
 use super::bounds::Bounds;
-use super::front_ends::Progress;
+use super::front_ends::{Attempt, Progress};
 use super::node::Asker;
 use super::shared::Shared;
 use super::state::State;
@@ -149,8 +149,9 @@ impl State {
 
     fn orders(&self, bounds: &Bounds, actions: &mut Vec<Action>) {
         for (index, attempt) in self.attempts.iter().enumerate() {
-            // Attempts differ in name only before they begin: they begin in order.
-            let turn = index == 0 || self.attempts[index - 1].copies > 0;
+            // A front end's orders differ in name only before they begin: they begin in order.
+            let begun = |other: &Attempt| other.front_end != attempt.front_end || other.copies > 0;
+            let turn = bounds.shared || self.attempts[..index].iter().all(begun);
             let ready = matches!(attempt.progress, Progress::Idle | Progress::Between);
             let knows = self.front_ends[attempt.front_end].known.is_some();
             if turn && ready && knows && attempt.copies < bounds.copies {
