@@ -14,7 +14,6 @@
 //! | [`simulation`] | the whole store on one thread, with simulated time, network and disks, by seed |
 //! | [`model`] | the core and the catalog's rules in every order of events, within bounds |
 //! | [`soak`] | rounds of faults on a running store |
-//! | [`simulation`] | the replication core and the catalog's rules on one thread, with faults by seed |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -115,7 +115,7 @@ fn acts() -> impl Strategy<Value = Vec<(Command, bool)>> {
 /// As a leader of the present epoch would send it, with the next sequence number.
 fn fit(database: &MemoryDatabase, command: Command) -> Command {
     let rows = database.rows();
-    match (command, rows.view) {
+    match (command, rows.view.clone()) {
         (Command::Transact(transact), Some(view)) => {
             let same = rows.fence.epoch == view.epoch;
             let last = if same { rows.fence.sequence } else { Sequence(0) };
@@ -171,8 +171,8 @@ fn run(acts: Vec<(Command, bool)>) -> Result<usize, TestCaseError> {
             Ok(Outcome::Transacted(Transacted::Done(answers))) => {
                 let Command::Transact(request) = &command else { unreachable!() };
                 let leads =
-                    |view: View| (view.epoch, view.leader) == (request.epoch, request.leader);
-                prop_assert!(before.view.is_some_and(leads), "not the leader's");
+                    |view: &View| (view.epoch, view.leader) == (request.epoch, request.leader);
+                prop_assert!(before.view.as_ref().is_some_and(leads), "not the leader's");
                 granted += answers.iter().filter(|a| **a == Reserved::Granted).count();
             }
             Ok(Outcome::Transacted(Transacted::Fenced(_))) => {
