@@ -11,6 +11,7 @@ use toystore_domain::{Cents, OrderKey, OrderNumber, ProductName, Purchase, Quant
 use toystore_front_end::parts::Parts;
 use toystore_front_end::{orders, reads};
 
+use super::rest::BOUND;
 use super::world::{Name, PRODUCTS, World};
 use crate::history::{Call, OrderRead, Placing, ProductRead, What, Why};
 
@@ -43,8 +44,8 @@ impl Customer {
             self.do_something().await;
         }
         // I11: with faults gone, an order is placed.
-        let purchase = self.new_purchase();
-        for _ in 0..20 {
+        let (purchase, end) = (self.new_purchase(), Instant::now() + BOUND);
+        while Instant::now() < end {
             match self.place(purchase.clone(), PATIENCE / 2).await {
                 Placing::Placed(_) | Placing::Refused(Why::OutOfStock | Why::ProductNotFound) => {
                     return;

@@ -164,26 +164,34 @@ impl World {
         });
     }
 
-    /// A disk is lost, where the promise allows: another in-sync replica stays, and none was lost
-    /// since all were in sync.
+    /// A replica dies, and its disk is to be replaced.
     fn wipe(self: &Rc<Self>) {
-        let Some(view) = self.catalog.rows().view.clone() else { return };
-        let ids = self.ids();
-        let whole = |id: &ReplicaId| {
-            let store = self.disks.borrow()[id].store();
-            view.in_sync.iter().any(|member| (member.id, member.store) == (*id, store))
-        };
-        if ids.len() < 3 || !ids.iter().all(whole) {
-            return;
-        }
         let id = self.any_replica();
         let Some(node) = self.node(Name::Order(id)) else { return };
-        self.control.count(|seen| seen.wipes += 1);
+        self.doomed.borrow_mut().insert(id);
         node.process.life.die();
         if self.control.chance(300_000) {
             // Whoever comes back first may be the one that has lost everything.
-            ids.iter().for_each(|id| self.crash(Name::Order(*id)));
+            self.ids().into_iter().for_each(|id| self.crash(Name::Order(id)));
         }
+    }
+
+    /// Puts an empty disk in the place of a doomed one, where the promise allows: another replica
+    /// is in sync, and all that this one may have asked for before it died is decided.
+    pub fn replace_disk(&self, id: ReplicaId) {
+        if !self.doomed.borrow_mut().remove(&id) {
+            return;
+        }
+        let rows = self.catalog.rows();
+        let whole = |id: &ReplicaId, store| self.disks.borrow()[id].store() == store;
+        let spare = rows.view.as_ref().is_some_and(|view| {
+            view.in_sync.iter().any(|other| other.id != id && whole(&other.id, other.store))
+        });
+        if !spare {
+            return;
+        }
+        self.control.count(|seen| seen.wipes += 1);
+        tracing::info!(name = Name::Order(id).label(), "has an empty disk");
         *self.stores.borrow_mut() += 1;
         let disk = Disk::new(StoreId(*self.stores.borrow()));
         self.disks.borrow_mut().insert(id, disk.clone());

@@ -10,7 +10,7 @@ use super::world::World;
 use crate::history::{Rest, Shelf};
 
 /// Within this time after the last fault every replica is in sync again (I11).
-const BOUND: Duration = Duration::from_secs(60);
+pub const BOUND: Duration = Duration::from_secs(60);
 
 impl World {
     /// Waits until everything is at rest.

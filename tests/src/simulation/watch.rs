@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use toystore_authority::memory::{MemoryDatabase, Rows};
-use toystore_domain::{Order, OrderKey, OrderNumber, ProductName};
+use toystore_domain::{Books, Order, OrderKey, OrderNumber, ProductName};
 use toystore_replication::messages::PlaceOrder;
 use toystore_replication::{Chain, Epoch, Member, ReplicaId, View};
 
@@ -219,7 +219,12 @@ impl Watched {
             if !books.balanced() || reserved != books.reserved {
                 self.fail(format!("I4: {name} {books:?}, reserved in fact {reserved}"));
             }
-            let Some(old) = before.products.get(name).filter(|old| *old != books) else { continue };
+            // A product may be added, sold out and restocked in one transaction.
+            let added = Books::open(books.price, books.initial);
+            let old = before.products.get(name).unwrap_or(&added);
+            if old == books {
+                continue;
+            }
             let restocked = books.restocked - old.restocked;
             let adjusted = books.adjusted - old.adjusted;
             let cancelled = old.reserved > books.reserved && books.stock > old.stock;

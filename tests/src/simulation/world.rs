@@ -1,7 +1,7 @@
 //! A simulated store: its processes, and what carries frames between them.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -26,6 +26,8 @@ use super::process::{Machine, Process};
 use super::watch::Watch;
 use crate::history::Call;
 
+/// Nobody changes a disk faster: longer than anything that its replica sent may be on its way.
+const DISK_CHANGE: Duration = Duration::from_secs(6);
 /// What is sold at first.
 pub const PRODUCTS: [&str; 3] = ["Tux", "Uno", "Whale"];
 
@@ -105,6 +107,8 @@ pub struct World {
     pub catalog: MemoryDatabase,
     /// The replicas' disks.
     pub disks: RefCell<BTreeMap<ReplicaId, Disk>>,
+    /// Replicas whose disks are to be replaced.
+    pub doomed: RefCell<BTreeSet<ReplicaId>>,
     /// How many databases there ever were.
     pub stores: RefCell<u128>,
     /// Where the replicas are.
@@ -136,6 +140,7 @@ impl World {
             watch: Watch::new(&control, plan.min_in_sync, &catalog, &disks),
             lines: RefCell::new(Lines::new(&control, plan.weather)),
             calls: RefCell::default(),
+            doomed: RefCell::default(),
             stores: RefCell::new(disks.len() as u128),
             disks: RefCell::new(disks),
             catalog,
@@ -207,10 +212,17 @@ impl World {
             Name::FrontEnd(_) => seen.front_end_crashes += 1,
         });
         let longest = [30, 300, 2_000][self.control.below(3) as usize];
-        let pause = 1 + self.control.below(longest);
+        let mut pause = Duration::from_millis(1 + self.control.below(longest));
+        let doomed = matches!(name, Name::Order(id) if self.doomed.borrow().contains(&id));
+        if doomed {
+            pause += DISK_CHANGE;
+        }
         let world = self.clone();
         spawn_local(async move {
-            sleep(Duration::from_millis(pause)).await;
+            sleep(pause).await;
+            if let Name::Order(id) = name {
+                world.replace_disk(id);
+            }
             world.start(name);
         });
     }
