@@ -367,6 +367,7 @@ pub(crate) fn sled_error(path: &Path, error: &sled::Error) -> StorageError {
             path: path.to_path_buf(),
             error: io::Error::new(io.kind(), io.to_string()),
         },
+        sled::Error::Corruption { .. } => StorageError::damaged(path, "sled reads corrupted data"),
         other => StorageError::damaged(path, other),
     }
 }
