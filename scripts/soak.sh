@@ -23,6 +23,9 @@ source "$root/scripts/lib-launch.sh"
 for word; do [[ $word != -h && $word != --help ]] || usage; done
 
 want_rust
-(cd -- "$root" && cargo build --release --locked --quiet --bins -p toystore-catalog \
-    -p toystore-order -p toystore-front-end -p toystore-inspect -p toystore-tests)
+cd -- "$root"
+cargo build --release --locked --quiet --bins -p toystore-catalog -p toystore-order \
+    -p toystore-front-end -p toystore-inspect
+# Apart from the services: what only tests switch on must not get into them.
+cargo build --release --locked --quiet -p toystore-tests --bin soak
 exec "$bin/soak" "$@"

@@ -91,10 +91,9 @@ async fn scenario(control: Control) -> Result<(), String> {
     world.heal();
     join_all(customers).await;
     world.come_to_rest().await;
-    if control.failure().is_some() {
-        return Ok(());
-    }
-    check(&world)
+    let outcome = if control.failure().is_some() { Ok(()) } else { check(&world) };
+    world.close();
+    outcome
 }
 
 /// What customers saw, and what was left.

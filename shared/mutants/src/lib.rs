@@ -45,59 +45,59 @@ macro_rules! mutants {
 }
 
 mutants! {
-    AcknowledgeBeforeFlush "acknowledge-before-flush" 10000:
+    AcknowledgeBeforeFlush "acknowledge-before-flush" 300:
         "A follower acknowledges an append before it is synced.";
-    SkipFencing "skip-fencing" 10000:
+    SkipFencing "skip-fencing" 300:
         "The catalog takes the transaction of a leader that was deposed.";
-    CommitWithoutMember "commit-without-member" 10000:
+    CommitWithoutMember "commit-without-member" 300:
         "A leader no longer waits for a follower whose removal is still under way.";
-    ForgetToCancel "forget-to-cancel" 10000:
+    ForgetToCancel "forget-to-cancel" 300:
         "A leader that takes over leaves reservations of lost orders as they are.";
-    AcceptOlderFill "accept-older-fill" 10000:
+    AcceptOlderFill "accept-older-fill" 300:
         "A look-up under way fills the cache although its product was invalidated meanwhile.";
     SkipNotFoundProof "skip-not-found-proof" 10000:
         "A leader says that an order does not exist without asking whether it still leads.";
-    TruncateBelowCommit "truncate-below-commit" 10000:
+    TruncateBelowCommit "truncate-below-commit" 300:
         "A follower cuts its log back to where a late copy says that its leader began.";
-    ElectOutsideInSync "elect-outside-in-sync" 10000:
+    ElectOutsideInSync "elect-outside-in-sync" 300:
         "A replica that is not in the in-sync set is proposed and elected.";
-    SameEpochAfterRestart "same-epoch-after-restart" 10000:
+    SameEpochAfterRestart "same-epoch-after-restart" 300:
         "A leader that restarts and is chosen again leads in its old epoch.";
-    CancelBeforeConfirmed "cancel-before-confirmed" 10000:
+    CancelBeforeConfirmed "cancel-before-confirmed" 1000:
         "A leader cancels reservations before the followers' tails are known to be gone.";
-    JoinAfterStaleCheck "join-after-stale-check" 10000:
+    JoinAfterStaleCheck "join-after-stale-check" 300:
         "A replica enters the in-sync set although it lacks what was committed meanwhile.";
-    AcceptWipedStore "accept-wiped-store" 10000:
+    AcceptWipedStore "accept-wiped-store" 2000:
         "A replica whose disk was lost is taken for the one that it was.";
-    LeadBeforePromise "lead-before-promise" 10000:
+    LeadBeforePromise "lead-before-promise" 20000:
         "A leader sends its first appends before its own promise is synced.";
-    ForgetPromise "forget-promise" 10000:
+    ForgetPromise "forget-promise" 5000:
         "A follower obeys a leader of an epoch that is past.";
-    TransactAgain "transact-again" 10000:
+    TransactAgain "transact-again" 300:
         "The catalog runs a transaction again when a copy of it comes late.";
-    ForgetSecondDisk "forget-second-disk" 10000:
+    ForgetSecondDisk "forget-second-disk" 300:
         "A leader that is alone acknowledges what the catalog has not recorded.";
-    SettleTooEarly "settle-too-early" 10000:
+    SettleTooEarly "settle-too-early" 300:
         "A reservation is settled while only one replica holds its order.";
-    ShowBeforeTold "show-before-told" 10000:
+    ShowBeforeTold "show-before-told" 300:
         "A change is visible, and answered, before every lease holder was told.";
-    LeaseFromAnswer "lease-from-answer" 10000:
+    LeaseFromAnswer "lease-from-answer" 2000:
         "A front end counts its lease from when the answer came, not from when it asked.";
-    NoQuietAfterRestart "no-quiet-after-restart" 10000:
+    NoQuietAfterRestart "no-quiet-after-restart" 300:
         "A catalog that restarts does not wait out the leases of its earlier process.";
-    DropLeaseAtOnce "drop-lease-at-once" 10000:
+    DropLeaseAtOnce "drop-lease-at-once" 300:
         "A lease holder that does not answer is not waited for.";
-    CacheWhileChanging "cache-while-changing" 10000:
+    CacheWhileChanging "cache-while-changing" 300:
         "A product that is changing may be cached.";
-    ForgetRefusals "forget-refusals" 10000:
+    ForgetRefusals "forget-refusals" 500:
         "A leader grants a late copy of an attempt what it refused another copy.";
-    RefuseWhatWasSent "refuse-what-was-sent" 10000:
+    RefuseWhatWasSent "refuse-what-was-sent" 5000:
         "A leader that steps down refuses orders that it had reserved.";
-    ReadUncommitted "read-uncommitted" 10000:
+    ReadUncommitted "read-uncommitted" 300:
         "A follower shows orders that are not committed yet.";
-    KeepCacheOverSessions "keep-cache-over-sessions" 10000:
+    KeepCacheOverSessions "keep-cache-over-sessions" 500:
         "A front end keeps its cache although it lost its lease.";
-    RaiseCommitTooFar "raise-commit-too-far" 10000:
+    RaiseCommitTooFar "raise-commit-too-far" 300:
         "A follower takes all that it holds for committed when it hears of a commit.";
 }
 

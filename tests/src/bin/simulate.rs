@@ -36,6 +36,9 @@ struct Options {
     /// Breaks a rule of the store, to show that it is seen; exits with 0 if it is
     #[structopt(long, value_name = "NAME")]
     mutant: Option<Mutant>,
+    /// Breaks each rule in turn, and says after how many seeds it is seen; exits with 0 if all are
+    #[structopt(long)]
+    all_mutants: bool,
     /// Lists the rules that can be broken
     #[structopt(long)]
     list_mutants: bool,
@@ -52,16 +55,44 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    if options.all_mutants {
+        return all_mutants(&options);
+    }
     let found = if let Some(seed) = options.seed {
         trace::to_standard_output();
         run(&options, Campaign { first: seed, seeds: 1, threads: 1, mutant: options.mutant })
     } else {
-        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = options.threads.map_or_else(cores, NonZero::get);
         let (first, seeds, mutant) = (options.first, options.seeds, options.mutant);
-        run(&options, Campaign { first, seeds, threads, mutant })
+        run(&options, Campaign { first, seeds, threads: threads(&options), mutant })
     };
     verdict(&options, found)
+}
+
+fn threads(options: &Options) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    options.threads.map_or_else(cores, NonZero::get)
+}
+
+fn all_mutants(options: &Options) -> ExitCode {
+    let mut missed = false;
+    println!("| broken rule | seen at seed | as |\n|---|---|---|");
+    for mutant in Mutant::ALL {
+        let (first, seeds) = (options.first, options.seeds.max(mutant.within()));
+        let (threads, mutant) = (threads(options), Some(*mutant));
+        let found = campaign(Campaign { first, seeds, threads, mutant }, || ());
+        let name = mutant.map_or("", Mutant::name);
+        match found.failed {
+            Some((seed, what)) => {
+                let sign = what.split([':', ';']).next().unwrap_or_default();
+                println!("| `{name}` | {seed} | {sign} |");
+            }
+            None => {
+                missed = true;
+                println!("| `{name}` | not within {} | |", found.ran);
+            }
+        }
+    }
+    if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn run(options: &Options, seeds: Campaign) -> Found {

@@ -91,7 +91,8 @@ impl Customer {
     /// Buys, and asks again as long as it does not know what became of it, or loses interest.
     async fn buy(&mut self, purchase: Purchase) {
         for _ in 0..4 {
-            let patience = Duration::from_millis(100 + self.below(5_000));
+            let longest = [300, 1_500, 5_000][self.below(3) as usize];
+            let patience = Duration::from_millis(60 + self.below(longest));
             let outcome = self.place(purchase.clone(), patience).await;
             let again = match outcome {
                 Placing::Unknown => self.below(4) > 0,

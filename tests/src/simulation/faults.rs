@@ -129,8 +129,16 @@ impl World {
             ["view-notice", "propose", "change-members", "list-reservations", "join"];
         if CHANGES.contains(&call) && self.control.fault(self.plan.rates.strike) {
             self.control.count(|seen| seen.struck += 1);
-            let (world, pause) = (self.clone(), self.control.below(30));
             let struck = if self.control.chance(500_000) { from } else { to };
+            let mut pause = self.control.below(30);
+            if self.control.chance(500_000)
+                && let Some(node) = self.node(struck)
+            {
+                // What it has begun gets as far as the network, and not to its disk.
+                pause += self.control.below(300);
+                *node.stuck_until.borrow_mut() = Instant::now() + Duration::from_millis(pause + 1);
+            }
+            let world = self.clone();
             spawn_local(async move {
                 sleep(Duration::from_millis(pause)).await;
                 world.crash(struck);

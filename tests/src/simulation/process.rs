@@ -2,12 +2,12 @@
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use tokio::task::LocalSet;
+use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::Instant;
 use toystore_host::ambient::{Surroundings, within};
 
@@ -88,7 +88,8 @@ impl Surroundings for Machine {
 pub struct Process {
     /// Whether it lives.
     pub life: Arc<Life>,
-    tasks: Rc<LocalSet>,
+    /// They end with the future that runs the process; they may hold on to it themselves.
+    tasks: Weak<LocalSet>,
 }
 
 impl Process {
@@ -98,7 +99,7 @@ impl Process {
         machine: &Rc<Machine>,
     ) -> (Self, impl Future<Output = ()> + use<>) {
         let (life, tasks) = (Arc::<Life>::default(), Rc::new(LocalSet::new()));
-        let process = Self { life: life.clone(), tasks: tasks.clone() };
+        let process = Self { life: life.clone(), tasks: Rc::downgrade(&tasks) };
         let surroundings: Rc<dyn Surroundings> = machine.clone();
         let mut body: Pin<Box<dyn Future<Output = ()>>> =
             Box::pin(async move { tasks.run_until(pending()).await });
@@ -118,8 +119,8 @@ impl Process {
         (process, running)
     }
 
-    /// Adds a task.
-    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) -> tokio::task::AbortHandle {
-        self.tasks.spawn_local(task).abort_handle()
+    /// Adds a task, if the process has not ended.
+    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) -> Option<AbortHandle> {
+        self.tasks.upgrade().map(|tasks| tasks.spawn_local(task).abort_handle())
     }
 }

@@ -154,6 +154,11 @@ impl World {
         (Rc::new(world), parcels)
     }
 
+    /// Lets go of all processes, which hold on to this in turn.
+    pub fn close(&self) {
+        self.nodes.borrow_mut().clear();
+    }
+
     /// Every process's name.
     #[must_use]
     pub fn names(&self) -> Vec<Name> {
@@ -332,7 +337,7 @@ impl World {
             let answer = answer.await.map_err(|refusal| CallError::of_status(refusal.status()));
             world.answers(to, name, &frame, &answer);
             let _ = tell.send(answer);
-        });
+        })?;
         Some((told, task))
     }
 }
