@@ -138,18 +138,18 @@ impl CatalogStore {
             *held.entry(row.purchase.product).or_default() += row.purchase.quantity.get();
         }
         let rows = tx.products(None, usize::MAX);
-        let mut sold_out = 0;
+        let mut sold_out = Vec::new();
         for (name, books) in rows.map_err(|error| damaged(format!("a product: {error}")))? {
             let reserved = held.remove(&name).unwrap_or_default();
             if !books.balanced() || books.reserved != reserved {
                 return Err(damaged(format!("the books of {name} do not balance")));
             }
-            sold_out += usize::from(books.stock == 0);
+            sold_out.extend((books.stock == 0).then_some(name));
         }
         if let Some(name) = held.keys().next() {
             return Err(damaged(format!("{name} is reserved and does not exist")));
         }
-        let indexed = tx.sold_out(usize::MAX).map_err(|error| damaged(error.to_string()))?.len();
+        let indexed = tx.sold_out(usize::MAX).map_err(|error| damaged(error.to_string()))?;
         if indexed != sold_out {
             return Err(damaged("the index of sold-out products does not fit them".to_owned()));
         }

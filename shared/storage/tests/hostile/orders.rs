@@ -106,7 +106,7 @@ fn salvage(path: &Path) {
 }
 
 proptest! {
-    #![proptest_config(cases(120))]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn random_rows_of_a_replica_are_seen(harms in harms()) {
