@@ -55,6 +55,18 @@ impl Scene {
         });
     }
 
+    /// Waits until the second front end gets no answer from a process.
+    fn wait_until_cut_off(&self, name: &str) {
+        wait_for("the second front end to be cut off", || {
+            let cluster = self.store.cluster(2)?;
+            let address = self.store.address(name);
+            let replicas = cluster["replicas"].as_array()?.iter();
+            let seen =
+                replicas.chain([&cluster["catalog"]]).find(|seen| seen["address"] == address);
+            (seen?["healthy"] == false).then_some(())
+        });
+    }
+
     fn orders_flow(&self) {
         self.recorder.wait_for_orders(ENOUGH);
     }
@@ -131,6 +143,7 @@ fn a_front_end_cut_off_from_the_leader_alone_goes_through_a_follower() {
     let Some(scene) = Scene::open(6) else { return };
     let leader = scene.leader();
     scene.network.separate(&front_end(2), &leader);
+    scene.wait_until_cut_off(&leader);
     scene.recorder.wait_for_orders_at(2, ENOUGH);
     assert_eq!(scene.leader(), leader, "the catalog hears it: it stays");
     scene.close();
@@ -141,11 +154,13 @@ fn a_front_end_that_caches_and_is_cut_off_from_the_catalog_shows_nothing_old() {
     let Some(scene) = Scene::open(7) else { return };
     for _ in 0..3 {
         scene.network.separate(&front_end(2), CATALOG);
+        scene.wait_until_cut_off(CATALOG);
         scene.orders_flow();
         scene.network.heal();
         scene.orders_flow();
-        // Only what the catalog tells it gets lost: it renews its lease, and hears of no change.
+        // One way only: it asks the catalog, and hears nothing.
         scene.network.silence(CATALOG, &front_end(2));
+        scene.wait_until_cut_off(CATALOG);
         scene.orders_flow();
         scene.network.heal();
         scene.orders_flow();
