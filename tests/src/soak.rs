@@ -2,6 +2,7 @@
 //! check at its end. One store serves many rounds; now and then there is a new one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -50,16 +51,21 @@ pub struct Wrong {
 }
 
 impl Soak {
-    /// Runs the rounds, and shows what it has so far after each.
+    /// Runs the rounds until it is told to stop, and shows what it has so far after each.
     ///
     /// # Errors
     /// The network cannot be made.
-    pub fn run(&self, mut show: impl FnMut(&Tally)) -> Result<Tally, NotAllowed> {
+    pub fn run(
+        &self,
+        stop: &AtomicBool,
+        mut show: impl FnMut(&Tally),
+    ) -> Result<Tally, NotAllowed> {
         let mut tally = Tally::default();
         let begun = Instant::now();
         let mut scene: Option<Scene> = None;
         for round in 0..self.rounds {
-            if self.time.is_some_and(|time| begun.elapsed() >= time) {
+            let late = self.time.is_some_and(|time| begun.elapsed() >= time);
+            if late || stop.load(Ordering::Relaxed) {
                 break;
             }
             let seed = self.seed + round;

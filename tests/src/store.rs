@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Once};
@@ -89,6 +90,8 @@ pub struct Plan {
     pub disks: BTreeMap<String, PathBuf>,
     /// Whether the folder with data and logs stays when a test fails.
     pub keep: bool,
+    /// Whether a Ctrl-C at the terminal spares the processes, since whoever started them heeds it.
+    pub spared: bool,
     /// The network in which each process has a namespace; the loopback if none is given.
     pub network: Option<Arc<Network>>,
 }
@@ -105,6 +108,7 @@ impl Default for Plan {
             data: None,
             disks: BTreeMap::new(),
             keep: false,
+            spared: false,
             network: None,
         }
     }
@@ -264,6 +268,9 @@ impl Store {
         let log = self.folder.path().join(format!("{name}.log"));
         let log = File::options().create(true).append(true).open(log).expect("a log");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        if self.plan.spared {
+            command.process_group(0);
+        }
         let child = command.spawn().expect("the program starts");
         assert!(self.running.insert(name.to_owned(), child).is_none(), "{name} runs already");
     }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::atomic::AtomicBool;
+
 use toystore_tests::soak::{Soak, Tally};
 
 fn few(partitions: bool) -> Soak {
@@ -18,12 +20,17 @@ fn sound(tally: &Tally) {
 
 #[test]
 fn some_rounds_of_faults_are_sound() {
-    sound(&few(false).run(|_| ()).unwrap());
+    sound(&few(false).run(&AtomicBool::new(false), |_| ()).unwrap());
+}
+
+#[test]
+fn a_store_of_one_replica_comes_through_as_well() {
+    sound(&Soak { replicas: Some(1), ..few(false) }.run(&AtomicBool::new(false), |_| ()).unwrap());
 }
 
 #[test]
 fn some_rounds_with_cuts_are_sound() {
-    match few(true).run(|_| ()) {
+    match few(true).run(&AtomicBool::new(false), |_| ()) {
         Ok(tally) => sound(&tally),
         Err(why) => println!("SKIPPED: {why}"),
     }

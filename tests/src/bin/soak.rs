@@ -2,16 +2,20 @@
 
 use std::io::{IsTerminal as _, Write as _, stderr};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use structopt::StructOpt;
+use tokio::signal::unix::{SignalKind, signal};
 use toystore_tests::soak::{Soak, Tally};
+
+static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Breaks a running store over and over, and checks what clients saw.
 ///
 /// A round: clients shop and write down what they are told; one to three faults happen; all is
 /// healed; when all replicas are in sync, every answer must fit into one history together with
-/// what the store holds, and the store's books must balance.
+/// what the store holds, and the store's books must balance. Ctrl-C ends it after the round.
 #[derive(Debug, StructOpt)]
 #[structopt(
     name = "soak",
@@ -63,7 +67,8 @@ fn main() -> ExitCode {
         partitions: options.partitions,
         replicas: options.replicas,
     };
-    let tally = match soak.run(show) {
+    std::thread::spawn(heed_signals);
+    let tally = match soak.run(&STOP, show) {
         Ok(tally) => tally,
         Err(why) => return failed(&why.to_string()),
     };
@@ -76,6 +81,22 @@ fn main() -> ExitCode {
         println!("after: {}\nagain: {}", wrong.story.join(", "), wrong.repeat);
     }
     ExitCode::from(u8::from(!tally.wrong.is_empty()))
+}
+
+/// After Ctrl-C or SIGTERM the round under way is the last one.
+fn heed_signals() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let heard = runtime.and_then(|runtime| runtime.block_on(wait_for_signal()));
+    // Without a way to hear of signals it goes on, and ends at once by the first one.
+    STOP.store(heard.is_ok(), Ordering::Relaxed);
+}
+
+async fn wait_for_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
 }
 
 fn failed(why: &str) -> ExitCode {

@@ -38,7 +38,8 @@ pub(super) struct Scene {
 impl Scene {
     /// A new store, not always of the same kind.
     pub fn new(random: &mut StdRng, replicas: u8, partitions: bool) -> Result<Self, NotAllowed> {
-        let mut plan = Plan { replicas, front_ends: 2, keep: true, ..Plan::default() };
+        let mut plan =
+            Plan { replicas, front_ends: 2, keep: true, spared: true, ..Plan::default() };
         let option = |name: &str, value: u32| [name.to_owned(), value.to_string()];
         let mut most = 1;
         if random.random_bool(0.5) {
