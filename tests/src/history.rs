@@ -163,6 +163,8 @@ pub struct Shelf {
     pub books: Books,
     /// Every change of its row that was neither a reservation nor a cancellation, by version.
     pub gains: Vec<Gain>,
+    /// Several such changes may have been saved as one: stock may have gone and come unseen.
+    pub merged: bool,
 }
 
 /// A restock, or an administrator's change.

@@ -56,7 +56,7 @@ pub struct Store {
 pub fn history(seed: u64, plan: Plan) -> (Vec<Call>, Rest) {
     let open = |text: &&str| {
         let books = Books::open(Cents::new(999).unwrap(), plan.stock);
-        (name(text), Shelf { books, gains: Vec::new() })
+        (name(text), Shelf { books, gains: Vec::new(), merged: false })
     };
     let mut store = Store {
         random: StdRng::seed_from_u64(seed),
@@ -116,7 +116,7 @@ impl Store {
             return stock::cancel(&mut shelf.books, held.quantity).unwrap();
         }
         let (product, new) = (self.any_name(), self.random.random_range(0..9));
-        let Shelf { books, gains } = self.shelves.get_mut(&product).unwrap();
+        let Shelf { books, gains, .. } = self.shelves.get_mut(&product).unwrap();
         let before = books.stock as i64;
         if !stock::restock(books).unwrap() {
             stock::adjust(books, None, Some(books.stock + new)).unwrap();

@@ -47,7 +47,7 @@ fn rest(keys: &[&str]) -> Rest {
     books.stock -= books.sold;
     books.version.0 += books.sold;
     let log = keys.iter().map(|key| purchase(key, "Tux", 1)).collect();
-    let products = [(name("Tux"), Shelf { books, gains: Vec::new() })].into();
+    let products = [(name("Tux"), Shelf { books, gains: Vec::new(), merged: false })].into();
     Rest { log, before: 0, products }
 }
 

@@ -65,7 +65,7 @@ fn logged(row: &Value) -> Purchase {
 fn shelves(rows: &[Value]) -> BTreeMap<ProductName, Shelf> {
     let of = |kind: &'static str| rows.iter().filter(move |row| row["row"] == kind);
     let mut shelves: BTreeMap<_, _> = of("product")
-        .map(|row| (product(row), Shelf { books: books(row), gains: vec![] }))
+        .map(|row| (product(row), Shelf { books: books(row), gains: vec![], merged: false }))
         .collect();
     for row in of("restock") {
         let amount = i64::try_from(number(row, "quantity")).expect("an amount");

@@ -55,10 +55,11 @@ impl World {
         }
         self.watch.observe();
         let rows = self.catalog.rows();
-        let mut gains = self.watch.gains();
+        let (mut gains, merged) = (self.watch.gains(), self.watch.merged());
         let shelf = |(name, books): (&_, &toystore_domain::Books)| {
             let gains = gains.remove(name).unwrap_or_default();
-            ((*name).clone(), Shelf { books: books.clone(), gains })
+            let merged = merged.contains(name);
+            ((*name).clone(), Shelf { books: books.clone(), gains, merged })
         };
         Rest {
             log: log.into_iter().map(|entry| entry.purchase).collect(),

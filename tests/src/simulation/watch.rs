@@ -1,7 +1,7 @@
 //! Watching a simulated store from the outside: what must hold in every state, checked when the
 //! state changes. Histories are checked at the end, by [`checks`](crate::checks).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use toystore_authority::memory::{MemoryDatabase, Rows};
@@ -33,6 +33,8 @@ struct Watched {
     /// The catalog's rows when they were last looked at.
     rows: Arc<Rows>,
     gains: BTreeMap<ProductName, Vec<Gain>>,
+    /// Products of which several changes were saved at once.
+    merged: BTreeSet<ProductName>,
 }
 
 /// Sees everything. Clones see the same.
@@ -59,6 +61,7 @@ impl Watch {
             committed: Vec::new(),
             rows: catalog.rows(),
             gains: BTreeMap::new(),
+            merged: BTreeSet::new(),
         })))
     }
 
@@ -104,6 +107,12 @@ impl Watch {
     #[must_use]
     pub fn gains(&self) -> BTreeMap<ProductName, Vec<Gain>> {
         self.watched().gains.clone()
+    }
+
+    /// Of which products several such changes were saved at once.
+    #[must_use]
+    pub fn merged(&self) -> BTreeSet<ProductName> {
+        self.watched().merged.clone()
     }
 }
 
@@ -236,6 +245,9 @@ impl Watched {
             if restocked > 0 || adjusted != 0 || books.price != old.price {
                 let gain = Gain { version: books.version, amount: restocked as i64 + adjusted };
                 self.gains.entry(name.clone()).or_default().push(gain);
+                if books.version > old.version.next() {
+                    self.merged.insert(name.clone());
+                }
             }
         }
     }

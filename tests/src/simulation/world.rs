@@ -275,14 +275,16 @@ impl World {
             // Nobody answers: the sender waits until it has waited enough.
             return parcel.reply.closed().await;
         }
-        if doubled {
-            self.control.count(|seen| seen.doubled += 1);
-            spawn_local(self.clone().deliver_again(to, parcel.name, parcel.frame.clone()));
-        }
         if parcel.reply.is_closed() {
             self.control.count(|seen| seen.late += 1);
         }
-        let answer = match self.hand_over(to, parcel.name, &parcel.frame) {
+        let handed_over = self.hand_over(to, parcel.name, &parcel.frame);
+        // Of a call that found nobody there is no second copy: the caller may rely on that.
+        if doubled && handed_over.is_some() {
+            self.control.count(|seen| seen.doubled += 1);
+            spawn_local(self.clone().deliver_again(to, parcel.name, parcel.frame.clone()));
+        }
+        let answer = match handed_over {
             None => Err(CallError::NotSent),
             Some((mut answer, task)) => tokio::select! {
                 biased;
