@@ -46,8 +46,8 @@ fn a_seed_decides_everything() {
 
 /// From here these are seen soon; from the first seed on it takes thousands.
 const RARE: [(Mutant, u64); 4] = [
-    (Mutant::SkipNotFoundProof, 1_690),
-    (Mutant::LeadBeforePromise, 8_180),
+    (Mutant::SkipNotFoundProof, 660),
+    (Mutant::LeadBeforePromise, 13_330),
     (Mutant::ForgetPromise, 740),
     (Mutant::RefuseWhatWasSent, 1_545),
 ];
