@@ -13,7 +13,7 @@ use toystore_front_end::{orders, reads};
 
 use super::rest::BOUND;
 use super::world::{Name, PRODUCTS, World};
-use crate::history::{Call, OrderRead, Placing, ProductRead, What, Why};
+use crate::history::{Call, Moment, OrderRead, Placing, ProductRead, What, Why};
 
 /// Longer than any front end takes to answer.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -131,7 +131,7 @@ impl Customer {
             seen.refused += u64::from(matches!(outcome, Placing::Refused(_)));
             seen.unknown += u64::from(outcome == Placing::Unknown);
         });
-        self.remember(told.call, What::Place { purchase, outcome });
+        self.remember(told.asked, What::Place { purchase, outcome });
         outcome
     }
 
@@ -149,7 +149,7 @@ impl Customer {
             }
             Some(Err(_)) | None => ProductRead::Unavailable,
         };
-        self.remember(told.call, What::LookUp { product, outcome });
+        self.remember(told.asked, What::LookUp { product, outcome });
     }
 
     /// Mostly one of the last orders, or one that is not there yet.
@@ -174,7 +174,7 @@ impl Customer {
             seen.found += u64::from(matches!(outcome, OrderRead::Found(_)));
             seen.not_found += u64::from(outcome == OrderRead::NotFound);
         });
-        self.remember(told.call, What::ReadOrder { number, outcome });
+        self.remember(told.asked, What::ReadOrder { number, outcome });
     }
 
     async fn list(&mut self) {
@@ -185,7 +185,7 @@ impl Customer {
         let told = self.ask(list).await;
         let page = told.answer.and_then(Result::ok);
         self.world.control.count(|seen| seen.listed += u64::from(page.is_some()));
-        self.remember(told.call, What::ListOrders { after, limit, page });
+        self.remember(told.asked, What::ListOrders { after, limit, page });
     }
 
     /// An administrator changes a product. What came of it is seen at the catalog.
@@ -200,8 +200,11 @@ impl Customer {
         let _ = self.ask(async move |parts: Parts| parts.products.put(put, deadline).await).await;
     }
 
-    fn remember(&self, call: Option<Call>, what: What) {
-        self.world.calls.borrow_mut().extend(call.map(|call| Call { what, ..call }));
+    fn remember(&self, asked: Option<Asked>, what: What) {
+        self.world.calls.borrow_mut().extend(asked.map(|asked| {
+            let Asked { front_end, begun, ended } = asked;
+            Call { front_end, begun, ended, what }
+        }));
     }
 
     /// Asks a front end; nothing happened where none could be asked.
@@ -213,7 +216,7 @@ impl Customer {
         let node = self.world.node(Name::FrontEnd(number));
         let parts = node.as_ref().and_then(|node| node.offer.borrow().parts.clone());
         let (Some(node), Some(parts)) = (node, parts) else {
-            return Told { call: None, answer: None };
+            return Told { asked: None, answer: None };
         };
         let begun = self.world.control.moment();
         let (tell, told) = oneshot::channel();
@@ -222,13 +225,19 @@ impl Customer {
         });
         let answer = timeout(PATIENCE, told).await.ok().and_then(Result::ok);
         let ended = answer.is_some().then(|| self.world.control.moment());
-        let what = What::ListOrders { after: OrderNumber::ZERO, limit: 0, page: None };
-        Told { call: Some(Call { front_end: number, begun, ended, what }), answer }
+        Told { asked: Some(Asked { front_end: number, begun, ended }), answer }
     }
 }
 
+/// Whom a customer asked, and when.
+struct Asked {
+    front_end: u8,
+    begun: Moment,
+    ended: Option<Moment>,
+}
+
 struct Told<T> {
-    call: Option<Call>,
+    asked: Option<Asked>,
     answer: Option<T>,
 }
 

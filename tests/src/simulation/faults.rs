@@ -84,7 +84,7 @@ impl World {
     }
 
     /// A while, mostly short.
-    fn while_(&self) -> Duration {
+    fn a_while(&self) -> Duration {
         let longest = [50, 500, 3_000][self.control.below(3) as usize];
         Duration::from_millis(self.control.below(longest))
     }
@@ -94,7 +94,7 @@ impl World {
         let Some(node) = self.node(name) else { return };
         self.control.count(|seen| seen.pauses += 1);
         tracing::info!(name = name.label(), "paused");
-        let pause = self.while_();
+        let pause = self.a_while();
         node.process.life.pause(true);
         spawn_local(async move {
             sleep(pause).await;
@@ -106,7 +106,7 @@ impl World {
         let id = self.any_replica();
         if let Some(node) = self.node(Name::Order(id)) {
             self.control.count(|seen| seen.stuck_disks += 1);
-            *node.stuck_until.borrow_mut() = Instant::now() + self.while_();
+            *node.stuck_until.borrow_mut() = Instant::now() + self.a_while();
         }
     }
 
@@ -165,7 +165,7 @@ impl World {
         let Some(node) = self.node(self.any()) else { return };
         self.control.count(|seen| seen.full += 1);
         node.full.store(true, Ordering::Relaxed);
-        let pause = self.while_();
+        let pause = self.a_while();
         spawn_local(async move {
             sleep(pause).await;
             node.full.store(false, Ordering::Relaxed);

@@ -16,8 +16,8 @@ use super::control::Control;
 use super::process::Life;
 use super::world::Name;
 
-/// Calls that TCP may be thought to double: those of the protocol itself. A customer's order is
-/// not among them: only its attempt is repeated, and says so.
+/// Calls that arrive twice now and then, which is harsher than TCP: those of the protocol itself. A
+/// customer's order is not among them: only its attempt is repeated, and says so.
 const DOUBLED: [&str; 11] = [
     "transact",
     "list-reservations",
