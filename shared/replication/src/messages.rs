@@ -311,11 +311,13 @@ pub enum Answer {
     None(NoAnswer),
 }
 
-/// Why a call got no answer. Whether it was done is unknown but for `Refused` and `TurnedAway`.
+/// Why a call got no answer. Whether it was done is unknown but for the first three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NoAnswer {
     /// Nobody listens there.
     Refused,
+    /// No connection came about in time; who is behind it may well live.
+    Unreached,
     /// The other side is there and does not do it now.
     TurnedAway,
     /// The connection broke.

@@ -209,7 +209,10 @@ impl<S: Stored> Replica<S> {
         let Some(leader) = self.leader() else { return };
         let Some(pending) = &mut leader.transact else { return };
         pending.call = None;
-        let refused = matches!(answer, Answer::None(NoAnswer::Refused | NoAnswer::TurnedAway));
+        let refused = matches!(
+            answer,
+            Answer::None(NoAnswer::Refused | NoAnswer::Unreached | NoAnswer::TurnedAway)
+        );
         pending.maybe_done |= !refused;
         let again = pending.maybe_done || !pending.transact.cancel.is_empty();
         if again || leader.stage != Stage::Serving {
