@@ -50,7 +50,7 @@ async fn a_change_that_nobody_was_told_of_shows_only_after_the_leases() {
     let mut catalog = start(folder.path(), &address);
     let look_up = LookUp { name: name.clone() };
     let leader = Member { id: ReplicaId(1), store: StoreId(1), incarnation: Incarnation(1) };
-    let proposal = Proposal { revision: Revision(0), leader, in_sync: vec![leader] };
+    let proposal = Proposal { revision: Revision(0), leader, in_sync: vec![leader], unfit: vec![] };
     loop {
         // Before the first leader it answers nothing about products.
         let refused = caller.call(&to, &look_up, second).await;

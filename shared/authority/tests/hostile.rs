@@ -86,7 +86,7 @@ fn command() -> BoxedStrategy<Command> {
         }),
         1 => (0_usize..4).prop_map(Command::Restock),
         2 => (number(), member(), members()).prop_map(|(revision, leader, in_sync)| {
-            Command::Propose(Proposal { revision: Revision(revision), leader, in_sync })
+            Command::Propose(Proposal { revision: Revision(revision), leader, in_sync, unfit: vec![] })
         }),
         1 => (number(), number(), member(), members()).prop_map(
             |(epoch, revision, leader, in_sync)| {
@@ -129,7 +129,7 @@ fn fit(database: &MemoryDatabase, command: Command) -> Command {
             in_sync.sort_unstable();
             in_sync.dedup_by_key(|member| member.id);
             let leader = in_sync[0];
-            Command::Propose(Proposal { revision, leader, in_sync })
+            Command::Propose(Proposal { revision, leader, in_sync, unfit: vec![] })
         }
         (command, _) => command,
     }

@@ -48,7 +48,7 @@ fn catalog() -> MemoryDatabase {
     let mut tx = database.begin();
     products::put(&mut tx, &name(), Cents::new(2599), Some(5), &mut BTreeSet::new()).unwrap();
     let in_sync = vec![member(1), member(2), member(3)];
-    let proposal = Proposal { revision: Revision(0), leader: member(3), in_sync };
+    let proposal = Proposal { revision: Revision(0), leader: member(3), in_sync, unfit: vec![] };
     assert!(matches!(views::propose(&mut tx, &proposal), Ok(Proposed::Accepted(_))));
     tx.commit().unwrap();
     database
@@ -113,7 +113,7 @@ fn a_deposed_leader_changes_nothing() {
     let database = catalog();
     let mut tx = database.begin();
     let in_sync = vec![member(1), member(2)];
-    let proposal = Proposal { revision: Revision(1), leader: member(2), in_sync };
+    let proposal = Proposal { revision: Revision(1), leader: member(2), in_sync, unfit: vec![] };
     assert!(matches!(views::propose(&mut tx, &proposal), Ok(Proposed::Accepted(_))));
     tx.commit().unwrap();
     let late = Transact { reserve: vec![purchase("a", 1)], ..request(3, 1, 1) };

@@ -113,7 +113,7 @@ fn choose_first(configured: &[ReplicaId], answers: &BTreeMap<ReplicaId, Health>)
     if !used.is_empty() {
         return Choice::Wait(Waiting::NewCatalogOldReplicas(used));
     }
-    propose(Revision(0), answers.values().collect())
+    propose(Revision(0), answers.values().collect(), Vec::new())
         .unwrap_or(Choice::Wait(Waiting::FirstStart(configured.to_vec())))
 }
 
@@ -128,15 +128,17 @@ fn choose_next(view: &View, answers: &BTreeMap<ReplicaId, Health>) -> Choice {
     let commit = in_sync.clone().map(|health| health.commit).max().unwrap_or_default();
     let whole =
         |health: &&Health| health.last.number >= commit || broken(Mutant::ElectOutsideInSync);
-    let in_sync = in_sync.filter(whole).collect();
-    propose(view.revision, in_sync).unwrap_or(Choice::Wait(Waiting::InSync(view.in_sync_ids())))
+    let (whole, unfit): (Vec<_>, Vec<_>) = in_sync.partition(whole);
+    let unfit = unfit.iter().map(|health| health.member.id).collect();
+    propose(view.revision, whole, unfit)
+        .unwrap_or(Choice::Wait(Waiting::InSync(view.in_sync_ids())))
 }
 
 /// The highest id leads; one that is stuck only when there is no other.
-fn propose(revision: Revision, candidates: Vec<&Health>) -> Option<Choice> {
+fn propose(revision: Revision, candidates: Vec<&Health>, unfit: Vec<ReplicaId>) -> Option<Choice> {
     let leader = candidates.iter().max_by_key(|health| (!health.stuck, health.member.id))?.member;
     let in_sync = candidates.iter().map(|health| health.member).collect();
-    Some(Choice::Propose(Proposal { revision, leader, in_sync }))
+    Some(Choice::Propose(Proposal { revision, leader, in_sync, unfit }))
 }
 
 #[cfg(test)]
@@ -207,7 +209,10 @@ mod tests {
             last: Position { number: OrderNumber(1), ..Position::ORIGIN },
             ..health(1)
         };
-        assert_eq!(leader(choose(Some(&view), &ALL, &answers(&[ahead, health(2)]))), 1);
+        let choice = choose(Some(&view), &ALL, &answers(&[ahead, health(2)]));
+        let Choice::Propose(proposal) = &choice else { panic!("{choice:?}") };
+        let elected = view.elect(proposal).unwrap();
+        assert_eq!((elected.leader, elected.in_sync), (health(1).member, vec![health(1).member]));
         let waiting = Choice::Wait(Waiting::InSync(vec![ReplicaId(1), ReplicaId(2)]));
         assert_eq!(choose(Some(&view), &ALL, &answers(&[health(3)])), waiting);
     }

@@ -31,8 +31,10 @@ pub struct Proposal {
     pub revision: Revision,
     /// Who should lead.
     pub leader: Member,
-    /// Which members of the in-sync set the proposer heard, the leader among them.
+    /// Which members of the in-sync set the proposer heard and may lead, the leader among them.
     pub in_sync: Vec<Member>,
+    /// Which members it heard and found unfit: they lack what others know to be committed.
+    pub unfit: Vec<ReplicaId>,
 }
 
 /// A leader's change of the in-sync set within its epoch.
@@ -86,7 +88,8 @@ impl View {
 
     /// A new leader out of the in-sync set, in a new epoch.
     ///
-    /// The deposed leader leaves the set unless the proposer heard it. All others stay, heard or
+    /// The deposed leader leaves the set unless the proposer heard it, and so does whom the
+    /// proposer found unfit. All others stay, heard or
     /// not: a proposer that sees little of the network must not make one replica the only one that
     /// may lead. The new leader removes by itself whom it does not reach.
     ///
@@ -105,12 +108,13 @@ impl View {
         if !in_sync.iter().all(known) && !broken(Mutant::ElectOutsideInSync) {
             return Err(ViewRefusal::NotInSync);
         }
-        Ok(self.start_epoch(proposal.leader, self.with_unheard(in_sync)))
+        Ok(self.start_epoch(proposal.leader, self.with_unheard(in_sync, &proposal.unfit)))
     }
 
-    fn with_unheard(&self, heard: Vec<Member>) -> Vec<Member> {
+    fn with_unheard(&self, heard: Vec<Member>, unfit: &[ReplicaId]) -> Vec<Member> {
         let mut in_sync = heard;
-        for member in self.in_sync.iter().filter(|member| member.id != self.leader.id) {
+        let stays = |member: &&Member| member.id != self.leader.id && !unfit.contains(&member.id);
+        for member in self.in_sync.iter().filter(stays) {
             if !in_sync.iter().any(|known| known.id == member.id) {
                 in_sync.push(*member);
             }
@@ -197,7 +201,12 @@ mod tests {
     }
 
     fn proposal(revision: u64, leader: Member, in_sync: &[Member]) -> Proposal {
-        Proposal { revision: Revision(revision), leader, in_sync: in_sync.to_vec() }
+        Proposal {
+            revision: Revision(revision),
+            leader,
+            in_sync: in_sync.to_vec(),
+            unfit: Vec::new(),
+        }
     }
 
     #[test]
