@@ -6,16 +6,17 @@
 //! the same time: the catalog lets one proposal win, and keeps a leader that answers *it*.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use toystore_authority::messages::{Propose, Proposed};
 use toystore_host::ambient::chance;
 use toystore_host::fail_point::{self, FailPoint};
 use toystore_host::limits::{APPEND_TIMEOUT, CALL_TIMEOUT, HEALTH_TIMEOUT, PROBE_TIMEOUT};
-use toystore_host::{CallError, Shutdown};
+use toystore_host::{CallError, Shutdown, ambient};
 use toystore_replication::choice::{Choice, Health, RoleName, choose};
 use toystore_replication::messages::{ReadView, Status, ViewNotice};
 use toystore_replication::view::Proposal;
@@ -80,13 +81,15 @@ pub struct Chooser {
     leadership: Arc<Leadership>,
     peers: Peers,
     heartbeat: Duration,
+    /// Tells followers who leads, while the leader is told.
+    telling: Mutex<JoinSet<()>>,
 }
 
 impl Chooser {
     /// Tells `leadership` what it finds.
     #[must_use]
     pub fn new(leadership: Arc<Leadership>, peers: Peers, heartbeat: Duration) -> Self {
-        Self { leadership, peers, heartbeat }
+        Self { leadership, peers, heartbeat, telling: Mutex::default() }
     }
 
     /// Works until `shutdown`.
@@ -238,11 +241,17 @@ impl Chooser {
         let others = self.peers.cluster().replicas.keys().filter(|id| **id != view.leader.id);
         let others: Vec<_> = others.copied().collect();
         let (peers, notice) = (self.peers.clone(), ViewNotice { view: view.clone() });
-        tokio::spawn(async move {
+        self.tell_in_passing(async move {
             // Whoever misses it hears it from the leader.
             join_all(others.iter().map(|id| peers.replica(*id, &notice, HEALTH_TIMEOUT))).await;
         });
         self.inform(view).await
+    }
+
+    fn tell_in_passing(&self, tell: impl Future<Output = ()> + Send + 'static) {
+        let mut telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        while telling.try_join_next().is_some() {}
+        ambient::spawn(&mut telling, tell);
     }
 
     /// Looks at the leader at each heartbeat, until something is wrong with it.
