@@ -84,16 +84,19 @@ impl Node {
         self.send(request).1.await.map_err(|_| Stopping)
     }
 
-    /// Asks the core; after `patience` the core says what can be said at that moment.
+    /// Asks the core; after `patience` the core says what can be said at that moment. The core
+    /// hears of it too when whoever asks hangs up, which ends this future.
     ///
     /// # Errors
     /// [`Stopping`].
     pub async fn ask_for(&self, request: Request, patience: Duration) -> Result<Reply, Stopping> {
         let (ticket, mut reply) = self.send(request);
+        let mut waiting = Waiting { node: self, ticket, answered: false };
         if let Ok(reply) = tokio::time::timeout(patience, &mut reply).await {
+            waiting.answered = true;
             return reply.map_err(|_| Stopping);
         }
-        self.tell(Event::Expired(ticket));
+        drop(waiting);
         reply.await.map_err(|_| Stopping)
     }
 
@@ -102,6 +105,21 @@ impl Node {
         let (tell, told) = oneshot::channel();
         let _ = self.inbox.send(Input::Ask(Ticket(ticket), request, tell));
         (Ticket(ticket), told)
+    }
+}
+
+/// Whoever asked; when it goes away unanswered, nobody waits for that ticket any more.
+struct Waiting<'a> {
+    node: &'a Node,
+    ticket: Ticket,
+    answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.node.tell(Event::Expired(self.ticket));
+        }
     }
 }
 
@@ -154,5 +172,42 @@ pub async fn drive<S: Stored>(
             next_tick = Instant::now() + TICK;
             node.tell_health(replica.health());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use toystore_domain::OrderNumber;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_core_hears_of_impatience_and_of_who_hangs_up() {
+        let (node, mut inputs) = Node::new();
+        let read = || Request::Read(OrderNumber(1));
+        let asked = tokio::time::timeout(
+            Duration::from_millis(5),
+            node.ask_for(read(), Duration::from_secs(9)),
+        );
+        assert!(asked.await.is_err(), "it hangs up");
+        let impatient = node.clone();
+        let waits = tokio::spawn(async move { impatient.ask_for(read(), TICK).await });
+        let mut heard = Vec::new();
+        let mut reply_to = None;
+        while heard.len() < 4 {
+            match inputs.recv().await {
+                Some(Input::Ask(ticket, _, reply)) => {
+                    heard.push(("ask", ticket.0));
+                    reply_to = Some(reply);
+                }
+                Some(Input::Event(Event::Expired(ticket))) => heard.push(("expired", ticket.0)),
+                _ => heard.push(("else", 0)),
+            }
+        }
+        assert_eq!(heard, [("ask", 0), ("expired", 0), ("ask", 1), ("expired", 1)]);
+        let unavailable = Reply::Read(toystore_replication::messages::ReadReply::Unavailable);
+        assert!(reply_to.unwrap().send(unavailable.clone()).is_ok());
+        assert_eq!(waits.await.unwrap(), Ok(unavailable));
+        assert!(inputs.try_recv().is_err(), "who was answered does not hang up");
     }
 }

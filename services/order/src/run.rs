@@ -127,6 +127,8 @@ pub async fn run(
         core = &mut ended => core,
         error = &mut failure => {
             node.stop();
+            // The thread must be gone before the runtime that it waits on.
+            let _ = ended.await;
             return error.map_or(Ok(()), |error| Err(OrderError::Storage(error)));
         }
         () = watch_space(options.data.clone(), full) => Ok(Ok(Ok(()))),

@@ -6,7 +6,7 @@ use toystore_domain::OrderNumber;
 use toystore_mutants::{Mutant, broken};
 
 use crate::effects::Reply;
-use crate::leader::{Reader, Stage};
+use crate::leader::{Leader, Reader, Stage};
 use crate::messages::{Answer, CatalogCall, ListReply, ReadReply};
 use crate::replica::Role;
 use crate::{Fatal, Replica, Stored, Ticket};
@@ -66,25 +66,31 @@ impl<S: Stored> Replica<S> {
         if leader.stage != Stage::Serving || !waits || leader.proof.is_some() {
             return;
         }
-        self.ask_for_proof();
+        let readers = std::mem::take(&mut leader.readers);
+        self.ask_for_proof(readers);
     }
 
-    fn ask_for_proof(&mut self) {
-        let Some(leader) = self.leader() else { return };
-        leader.doubt = false;
-        let readers = std::mem::take(&mut leader.readers);
+    fn ask_for_proof(&mut self, readers: Vec<Reader>) {
         let call = self.call_catalog(CatalogCall::ReadView);
         if let Some(leader) = self.leader() {
+            leader.doubt = false;
             leader.proof = Some((call, readers));
         }
     }
 
     /// A follower answers in a later epoch, or readers wait: look at the view.
+    ///
+    /// A leader that does not serve yet looks for itself alone. It must not leave that to its
+    /// readers: their turn comes only once it serves, which it never does when it is deposed.
     pub(crate) fn prove_when_in_doubt(&mut self) {
-        let taking_over_in_doubt = self.leader().is_some_and(|leader| {
-            leader.doubt && leader.proof.is_none() && leader.readers.is_empty()
-        });
-        if taking_over_in_doubt { self.ask_for_proof() } else { self.prove() }
+        let maybe_deposed = |leader: &mut Leader| {
+            leader.stage != Stage::Serving && leader.doubt && leader.proof.is_none()
+        };
+        if self.leader().is_some_and(maybe_deposed) {
+            self.ask_for_proof(Vec::new());
+        } else {
+            self.prove();
+        }
     }
 
     pub(crate) fn on_proof(&mut self, answer: Answer) -> Result<(), Fatal> {

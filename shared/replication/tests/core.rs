@@ -209,6 +209,24 @@ fn not_found_needs_a_proof_asked_for_after_the_request() {
 }
 
 #[test]
+fn a_leader_in_doubt_asks_who_leads_although_readers_wait_for_it_to_serve() {
+    let mut replica = replica(1, vec![], 0);
+    replica.step(Event::View(view(1, 1, &[1, 2]))).unwrap();
+    let effects = replica.step(Event::Saved(WriteId(1))).unwrap();
+    let (append, _) = effects.calls[0].clone();
+    replica.step(Event::Request(Ticket(1), Request::Read(OrderNumber(1)))).unwrap();
+    let stale = Appended::Stale { promise: Epoch(2) };
+    replica.step(Event::Answered(append, Answer::Appended(stale))).unwrap();
+    let effects = replica.step(Event::Tick).unwrap();
+    let (call, asked) = catalog_call(&effects);
+    assert_eq!(asked, CatalogCall::ReadView);
+    let later = view(2, 2, &[2]);
+    let effects = replica.step(Event::Answered(call, Answer::View(Some(later.clone())))).unwrap();
+    let not_leader = Reply::Read(ReadReply::NotLeader(Some(later)));
+    assert_eq!(effects.replies, [(Ticket(1), not_leader)]);
+}
+
+#[test]
 fn a_recorded_order_that_the_log_lacks_is_placed_again_under_its_number() {
     let row =
         |key: &str, recorded| Reservation { purchase: purchase(key), epoch: Epoch(1), recorded };
