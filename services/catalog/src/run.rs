@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use toystore_authority::Failed;
 use toystore_coherence::{Grants, SessionId};
 use toystore_host::ambient::boot_millis;
@@ -29,6 +30,9 @@ use crate::writer::{self, Writer};
 
 /// How often the disk is looked after.
 const DISK_CHECK: Duration = Duration::from_secs(1);
+
+/// A batch under way ends once its lease holders are told; who stops does not wait longer.
+const LAST_BATCH: Duration = Duration::from_secs(1);
 
 /// Why the catalog cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +97,8 @@ pub async fn run(
     let grants = grants(&database, &options)?;
     let shelf = Shelf::new(database, grants)?;
     let (writer, jobs) = Writer::new();
-    let ended = writer::start(shelf.clone(), caller.clone(), jobs).map_err(CatalogError::Thread)?;
+    let mut ended =
+        writer::start(shelf.clone(), caller.clone(), jobs).map_err(CatalogError::Thread)?;
     let full = Arc::new(AtomicBool::new(false));
     let replicas = options.replicas.clone();
     let shared = Shared {
@@ -106,16 +111,21 @@ pub async fn run(
     let restocking = tokio::spawn(restock(shelf.clone(), writer, options.restock));
     let watching = tokio::spawn(watch_disk(shelf.clone(), full, lease_millis(&options)));
     let routes = routes(&shared, token, Metrics::new());
-    let serving = serve(listener, routes, ServeOptions::default(), shutdown);
-    tokio::pin!(serving, ended);
-    let outcome = tokio::select! {
-        () = &mut serving => Ok(()),
-        end = &mut ended => end.unwrap_or(Err(Failed::Io)),
+    drop(shared);
+    let served = tokio::select! {
+        () = serve(listener, routes, ServeOptions::default(), shutdown) => None,
+        end = &mut ended => Some(end),
     };
-    restocking.abort();
     watching.abort();
+    restocking.abort();
+    let _ = restocking.await;
+    // Nobody hands the writer commands any more: it ends when those under way are done.
+    let outcome = match served {
+        Some(end) => end,
+        None => timeout(LAST_BATCH, ended).await.unwrap_or(Ok(Ok(()))),
+    };
     shelf.database.raise_mark()?;
-    outcome.map_err(CatalogError::Failed)
+    outcome.unwrap_or(Err(Failed::Io)).map_err(CatalogError::Failed)
 }
 
 /// Opens the database; makes one only where there is nothing at all.

@@ -36,10 +36,14 @@ fn current() -> Option<Rc<dyn Surroundings>> {
 
 /// Runs `act` in the given surroundings instead of the system's.
 pub fn within<T>(surroundings: &Rc<dyn Surroundings>, act: impl FnOnce() -> T) -> T {
-    let before = CURRENT.replace(Some(surroundings.clone()));
-    let done = act();
-    CURRENT.replace(before);
-    done
+    struct Restore(Option<Rc<dyn Surroundings>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CURRENT.replace(self.0.take());
+        }
+    }
+    let _restore = Restore(CURRENT.replace(Some(surroundings.clone())));
+    act()
 }
 
 /// Milliseconds since the machine booted, suspended time included.
