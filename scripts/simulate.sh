@@ -2,9 +2,11 @@
 # Runs the whole store on simulated time, network and disks, with faults by seed, and checks its
 # invariants. A seed that breaks one is printed, and noted in tests/seeds.txt.
 #
-# Usage: scripts/simulate.sh [--seeds N] [--first S] [--seed S] [--mutant NAME] [--list-mutants]
+# Usage: scripts/simulate.sh [--seeds N] [--first S] [--seed S] [--threads N] [--mutant NAME]
+#                            [--all-mutants] [--list-mutants]
 #   scripts/simulate.sh --seeds 100000   so many seeds; ends with the first that fails
 #   scripts/simulate.sh --seed 17        one seed, with everything that happens in it
+#   scripts/simulate.sh --all-mutants    breaks each rule in turn: the simulation must see it
 set -euo pipefail
 # shellcheck source=SCRIPTDIR/lib.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

@@ -10,12 +10,13 @@ use toystore_coherence::messages::PutProduct;
 use toystore_domain::{Cents, OrderKey, OrderNumber, ProductName, Purchase, Quantity, Refusal};
 use toystore_front_end::parts::Parts;
 use toystore_front_end::{orders, reads};
+use toystore_host::limits::PAGE_LIMIT_MAX;
 
 use super::rest::BOUND;
-use super::world::{Name, PRODUCTS, World};
+use super::world::{Name, Node, PRODUCTS, World};
 use crate::history::{Call, Moment, OrderRead, Placing, ProductRead, What, Why};
 
-/// Longer than any front end takes to answer.
+/// Longer than any front end takes to answer while it runs.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// A toy that is there only once somebody has added it.
 const LATE: &str = "Yoyo";
@@ -65,7 +66,8 @@ impl Customer {
             30..40 => self.buy_again().await,
             40..75 => self.look().await,
             75..90 => self.read().await,
-            90..97 => self.list().await,
+            90..95 => self.list().await,
+            95..97 => self.look_at_all().await,
             _ => self.administer().await,
         }
     }
@@ -152,6 +154,20 @@ impl Customer {
         self.remember(told.asked, What::LookUp { product, outcome });
     }
 
+    /// The list of all products shows each of them, and what is not in it is not there.
+    async fn look_at_all(&mut self) {
+        let list = async move |parts: Parts| parts.products.list(None, PAGE_LIMIT_MAX as u32).await;
+        let told = self.ask(list).await;
+        let Some(Ok(products)) = told.answer else { return };
+        self.world.control.count(|seen| seen.listed_products += 1);
+        for name in PRODUCTS.into_iter().chain([LATE]) {
+            let product = ProductName::new(name).unwrap();
+            let shown = products.iter().find(|shown| shown.name == product).cloned();
+            let outcome = shown.map_or(ProductRead::NotFound, ProductRead::Found);
+            self.remember(told.asked, What::LookUp { product, outcome });
+        }
+    }
+
     /// Mostly one of the last orders, or one that is not there yet.
     fn near_the_end(&self) -> OrderNumber {
         let last = self.world.watch.last_told().0;
@@ -220,16 +236,41 @@ impl Customer {
         };
         let begun = self.world.control.moment();
         let (tell, told) = oneshot::channel();
-        node.process.spawn(async move {
+        let handler = node.process.spawn(async move {
             let _ = tell.send(act(parts).await);
         });
-        let answer = timeout(PATIENCE, told).await.ok().and_then(Result::ok);
+        let answer = if self.below(40) == 0 {
+            // It hangs up, and the front end notices.
+            let patience = Duration::from_millis(self.below(300));
+            let answer = timeout(patience, told).await.ok().and_then(Result::ok);
+            handler.into_iter().for_each(|handler| handler.abort());
+            self.world.control.count(|seen| seen.hung_up += u64::from(answer.is_none()));
+            answer
+        } else {
+            self.wait_for_answer(&node, told).await
+        };
         let ended = answer.is_some().then(|| self.world.control.moment());
         Told { asked: Some(Asked { front_end: number, begun, ended }), answer }
+    }
+
+    /// What a front end answers; none when it dies. One that runs leaves nobody without an answer
+    /// (I11).
+    async fn wait_for_answer<T>(&self, node: &Node, mut told: oneshot::Receiver<T>) -> Option<T> {
+        loop {
+            let before = node.process.life.pauses();
+            if let Ok(told) = timeout(PATIENCE, &mut told).await {
+                return told.ok();
+            }
+            if before == node.process.life.pauses() && !before.1 {
+                self.world.control.fail("I11: a customer gets no answer".to_owned());
+                return None;
+            }
+        }
     }
 }
 
 /// Whom a customer asked, and when.
+#[derive(Clone, Copy)]
 struct Asked {
     front_end: u8,
     begun: Moment,

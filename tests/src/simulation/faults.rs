@@ -132,7 +132,7 @@ impl World {
             let struck = if self.control.chance(500_000) { from } else { to };
             let mut pause = self.control.below(30);
             if self.control.chance(500_000)
-                && let Some(node) = self.node(struck)
+                && let (Name::Order(_), Some(node)) = (struck, self.node(struck))
             {
                 // What it has begun gets as far as the network, and not to its disk.
                 pause += self.control.below(300);

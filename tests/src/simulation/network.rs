@@ -138,7 +138,10 @@ impl Lines {
 
     /// Mends a cut.
     pub fn mend_one(&mut self) {
-        self.cuts.pop_first();
+        let index = self.control.below(self.cuts.len() as u64) as usize;
+        if let Some(cut) = self.cuts.iter().nth(index).copied() {
+            self.cuts.remove(&cut);
+        }
     }
 
     /// Mends all cuts.

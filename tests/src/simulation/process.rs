@@ -3,7 +3,7 @@
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -18,6 +18,7 @@ use super::control::Control;
 pub struct Life {
     dead: AtomicBool,
     paused: AtomicBool,
+    pauses: AtomicU64,
     waker: Mutex<Option<Waker>>,
 }
 
@@ -37,7 +38,14 @@ impl Life {
     /// SIGSTOP, or SIGCONT.
     pub fn pause(&self, paused: bool) {
         self.paused.store(paused, Ordering::Relaxed);
+        self.pauses.fetch_add(1, Ordering::Relaxed);
         self.wake();
+    }
+
+    /// How often it was paused or resumed, and whether it is paused now.
+    #[must_use]
+    pub fn pauses(&self) -> (u64, bool) {
+        (self.pauses.load(Ordering::Relaxed), self.paused.load(Ordering::Relaxed))
     }
 
     /// Never returns if the process has died meanwhile: its acts end here.

@@ -43,6 +43,10 @@ counts! {
     not_found,
     /// Pages of orders.
     listed,
+    /// Lists of all products.
+    listed_products,
+    /// Customers who hung up before they were answered.
+    hung_up,
     /// Products answered from a cache.
     cache_hits,
     /// Products answered by the catalog.
