@@ -45,11 +45,10 @@ fn a_seed_decides_everything() {
 }
 
 /// From here these are seen soon; from the first seed on it takes thousands.
-const RARE: [(Mutant, u64); 4] = [
-    (Mutant::SkipNotFoundProof, 660),
-    (Mutant::LeadBeforePromise, 13_330),
-    (Mutant::ForgetPromise, 740),
-    (Mutant::RefuseWhatWasSent, 1_545),
+const RARE: [(Mutant, u64); 3] = [
+    (Mutant::SkipNotFoundProof, 1_100),
+    (Mutant::ForgetPromise, 660),
+    (Mutant::RefuseWhatWasSent, 1_640),
 ];
 
 #[test]
@@ -57,7 +56,8 @@ fn every_broken_rule_is_seen() {
     for mutant in Mutant::ALL {
         let rare = RARE.iter().find(|(rare, _)| rare == mutant);
         let first = rare.map_or(1, |(_, first)| *first);
-        let (seeds, threads) = (mutant.within(), threads());
+        let Some(seeds) = mutant.within() else { continue };
+        let threads = threads();
         let found = campaign(Campaign { first, seeds, threads, mutant: Some(*mutant) }, || ());
         let name = mutant.name();
         assert!(found.failed.is_some(), "{name} is not seen in {seeds} seeds from {first} on");

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use structopt::StructOpt;
 use structopt::clap::AppSettings;
+use toystore_mutants::Mutant;
 use toystore_tests::model::bounds::Bounds;
 use toystore_tests::model::configurations::{ALL, Configuration, find};
 use toystore_tests::model::search::search;
@@ -83,6 +84,9 @@ struct Options {
     /// Begin with empty disks, not with a leader that serves
     #[structopt(long)]
     fresh: bool,
+    /// Breaks a rule of the store, to show that it is seen: then it exits with 1
+    #[structopt(long, value_name = "NAME")]
+    mutant: Option<Mutant>,
     /// Threads that search
     #[structopt(long, default_value = "2")]
     threads: usize,
@@ -127,7 +131,8 @@ fn main() -> ExitCode {
     }
     let bounds = options.bounds();
     println!("{bounds}");
-    let found = search(bounds, options.threads, Duration::from_secs(options.seconds));
+    let found =
+        search(bounds, options.mutant, options.threads, Duration::from_secs(options.seconds));
     print!("{found}");
     if !found.broken.is_empty() {
         return ExitCode::from(1);

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use stateright::{Model, Property};
+use toystore_mutants::Mutant;
 
 use super::actions::Action;
 use super::bounds::Bounds;
@@ -13,15 +14,16 @@ use super::state::State;
 #[derive(Debug)]
 pub struct Store {
     bounds: Bounds,
+    mutant: Option<Mutant>,
     /// What was seen already: the first example is enough.
     seen: AtomicU32,
 }
 
 impl Store {
-    /// The store within these bounds.
+    /// The store within these bounds, with a rule broken or none.
     #[must_use]
-    pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, seen: AtomicU32::new(0) }
+    pub fn new(bounds: Bounds, mutant: Option<Mutant>) -> Self {
+        Self { bounds, mutant, seen: AtomicU32::new(0) }
     }
 
     /// The first state in which something is so; the checker would keep the last.
@@ -61,6 +63,8 @@ impl Model for Store {
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        // The checker has threads of its own, and a rule is broken for a thread.
+        toystore_mutants::activate(self.mutant);
         Some(state.after(&action))
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use stateright::{Checker, HasDiscoveries, Model};
+use toystore_mutants::Mutant;
 
 use super::bounds::Bounds;
 use super::checker::Store;
@@ -28,11 +29,11 @@ pub struct Found {
     pub happened: BTreeMap<&'static str, usize>,
 }
 
-/// Searches within bounds, for so long at most, on so many threads.
+/// Searches within bounds, with a rule broken or none, for so long at most, on so many threads.
 #[must_use]
-pub fn search(bounds: Bounds, threads: usize, limit: Duration) -> Found {
+pub fn search(bounds: Bounds, mutant: Option<Mutant>, threads: usize, limit: Duration) -> Found {
     let begun = Instant::now();
-    let checker = Store::new(bounds).checker().threads(threads).timeout(limit);
+    let checker = Store::new(bounds, mutant).checker().threads(threads).timeout(limit);
     let checker = checker.finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     let took = begun.elapsed();
     let (mut broken, mut happened) = (BTreeMap::new(), BTreeMap::new());
@@ -44,6 +45,8 @@ pub fn search(bounds: Bounds, threads: usize, limit: Duration) -> Found {
             happened.insert(name, steps.len());
         }
     }
+    // What leads to a discovery was found again in this thread.
+    toystore_mutants::activate(None);
     Found {
         states: checker.unique_state_count(),
         steps: checker.state_count(),

@@ -146,11 +146,16 @@ impl World {
         }
     }
 
-    /// Cuts one process off from all others, in one direction or both.
+    /// Cuts one process off from all others, in one direction or both; or a replica from all but
+    /// its like, so that it is deposed and does not know.
     fn isolate(&self) {
         let (alone, ways) = (self.any(), 1 + self.control.below(3));
+        let keeps_replicas = self.control.chance(500_000);
         let mut lines = self.lines.borrow_mut();
         for other in self.names() {
+            if let (true, Name::Order(_), Name::Order(_)) = (keeps_replicas, alone, other) {
+                continue;
+            }
             if ways & 1 > 0 {
                 lines.cut(alone, other);
             }

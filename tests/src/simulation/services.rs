@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, spawn_local};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use toystore_catalog::shelf::Shelf;
 use toystore_catalog::writer::Writer;
 use toystore_catalog::{desk as catalog_desk, restock, writer};
@@ -124,8 +124,11 @@ impl World {
                 work.notified().await;
                 continue;
             };
-            let stuck = node.stuck_until.borrow().saturating_duration_since(Instant::now());
-            sleep(stuck + Duration::from_millis(self.control.below(3))).await;
+            sleep(Duration::from_millis(self.control.below(3))).await;
+            // It may have got stuck meanwhile.
+            while !node.stuck().is_zero() {
+                sleep(node.stuck()).await;
+            }
             if self.control.fault(self.plan.rates.deadly) {
                 self.control.count(|seen| seen.failed_writes += 1);
                 life.die();

@@ -91,6 +91,14 @@ pub struct Node {
     pub stuck_until: Rc<RefCell<Instant>>,
 }
 
+impl Node {
+    /// How long its disk will be stuck from now.
+    #[must_use]
+    pub fn stuck(&self) -> Duration {
+        self.stuck_until.borrow().saturating_duration_since(Instant::now())
+    }
+}
+
 /// Everything.
 pub struct World {
     /// Randomness, counts, failures.
