@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
-use structopt::StructOpt;
 use toystore_catalog::options::Command;
 use toystore_catalog::{CatalogError, Options, operator, recover, run};
 use toystore_host::{Shutdown, exit, fail_point, listen, telemetry};
 
 fn main() -> ExitCode {
-    let options = Options::from_args();
+    let options: Options = match exit::command_line() {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
     telemetry::init(options.log_format, "catalog");
     exit::run_main("toystore-catalog", async {
         match options.command {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use structopt::StructOpt;
 use toystore_host::address::DEFAULT_REPLICAS;
+use toystore_host::exit::SERVICE_HELP;
 use toystore_host::fail_point::{self, Fate, NoFailPoint, Process};
 use toystore_host::limits::{LEASE, RESTOCK_INTERVAL};
 use toystore_host::telemetry::LogFormat;
@@ -14,12 +15,24 @@ use toystore_replication::ReplicaId;
 
 static DEFAULT_LEASE: LazyLock<String> = LazyLock::new(|| LEASE.as_millis().to_string());
 static FAIL_POINTS: LazyLock<String> = LazyLock::new(|| fail_point::help(Process::Catalog));
+static HELP: LazyLock<String> = LazyLock::new(|| format!("{EXAMPLES}\n\n{SERVICE_HELP}"));
 static DEFAULT_RESTOCK: LazyLock<String> =
     LazyLock::new(|| RESTOCK_INTERVAL.as_millis().to_string());
 
+const EXAMPLES: &str = "\
+EXAMPLES:
+    A store on this machine, with everything where it is by default:
+        toystore-catalog serve --data data/run/catalog --products data/catalog.csv
+    After the catalog's disk was lost, with the replicas running:
+        toystore-catalog recover --help
+    After every replica that holds all orders is gone for good:
+        toystore-catalog force-leader --help
+
+The options of each command: toystore-catalog COMMAND --help";
+
 /// Products, prices and stock, and the authority on who leads the order replicas.
 #[derive(Clone, Debug, StructOpt)]
-#[structopt(name = "toystore-catalog")]
+#[structopt(name = "toystore-catalog", after_help = HELP.as_str())]
 pub struct Options {
     /// How log lines look on standard error: text or json.
     #[structopt(long, global = true, env = "TOYSTORE_LOG_FORMAT", default_value = "text")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use structopt::StructOpt;
 use toystore_host::address::DEFAULT_REPLICAS;
+use toystore_host::exit::SERVICE_HELP;
 use toystore_host::fail_point::{self, Fate, NoFailPoint, Process};
 use toystore_host::limits::{CACHE_CAPACITY, HEARTBEAT_INTERVAL, LEASE_DRIFT_ALLOWANCE};
 use toystore_host::telemetry::LogFormat;
@@ -29,18 +30,14 @@ EXAMPLES:
     On a machine of its own; the catalog must be able to reach it:
         toystore-front-end --listen 0.0.0.0:6060 --advertise shop-1.local:6060 \\
             --catalog catalog.local:10086 --replicas 1=a.local:10010,2=b.local:10011
+";
 
-Each option can come from the environment instead. TOYSTORE_LOG filters the log, as in
-TOYSTORE_LOG=info,toystore_front_end=debug.
-
-EXIT CODES:
-    0  stopped by SIGTERM or Ctrl-C
-    1  could not start, or usage; one line on standard error says why";
+static HELP: LazyLock<String> = LazyLock::new(|| format!("{EXAMPLES}\n{SERVICE_HELP}"));
 
 /// The toy store's door: the public HTTP API, a cache of products, and the choice of who leads
 /// the order replicas
 #[derive(Debug, StructOpt)]
-#[structopt(name = "toystore-front-end", after_help = EXAMPLES)]
+#[structopt(name = "toystore-front-end", after_help = HELP.as_str())]
 pub struct Options {
     /// Where customers reach it; port 0 takes any free one
     #[structopt(

@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
-use structopt::StructOpt;
 use toystore_host::{Shutdown, exit, fail_point, listen, telemetry};
 use toystore_order::{Options, OrderError, run};
 
 fn main() -> ExitCode {
-    let options = Options::from_args();
+    let options: Options = match exit::command_line() {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
     telemetry::init(options.log_format, "order");
     fail_point::arm(options.fail_point);
     exit::run_main("toystore-order", async {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use structopt::StructOpt;
 use toystore_host::address::DEFAULT_REPLICAS;
+use toystore_host::exit::SERVICE_HELP;
 use toystore_host::fail_point::{self, Fate, NoFailPoint, Process};
 use toystore_host::telemetry::LogFormat;
 use toystore_host::{Address, ClusterConfig};
@@ -22,7 +23,7 @@ static FAIL_POINTS: LazyLock<String> = LazyLock::new(|| fail_point::help(Process
 ///
 /// Example: toystore-order --id 1 --data data/run/order-1
 #[derive(Clone, Debug, StructOpt)]
-#[structopt(name = "toystore-order")]
+#[structopt(name = "toystore-order", after_help = SERVICE_HELP)]
 pub struct Options {
     /// Which of --replicas this process is, 1 to 9.
     #[structopt(long, env = "TOYSTORE_ORDER_ID", parse(try_from_str = parse_id))]

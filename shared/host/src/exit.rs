@@ -2,11 +2,46 @@
 
 use std::fmt::Display;
 use std::future::Future;
+use std::io::Write;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use structopt::StructOpt;
 
 use crate::limits::BLOCKING_GRACE;
+
+/// The exit code for a command line that makes no sense.
+pub const USAGE: u8 = 2;
+
+/// Closes the help of every service.
+pub const SERVICE_HELP: &str = "\
+Each option can come from the environment instead. TOYSTORE_LOG filters the log, as in
+TOYSTORE_LOG=info,toystore_replication=debug.
+
+EXIT CODES:
+    0  stopped by SIGTERM or Ctrl-C
+    1  could not start or go on; one line on standard error says why
+    2  usage";
+
+/// Prints lines on standard output. Whoever closed the pipe has read enough.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// The exit code, after help or what is wrong with it was printed.
+pub fn command_line<T: StructOpt>() -> Result<T, ExitCode> {
+    T::from_args_safe().map_err(|error| {
+        if error.use_stderr() {
+            eprintln!("{}", error.message);
+            return ExitCode::from(USAGE);
+        }
+        say(&error.message);
+        ExitCode::SUCCESS
+    })
+}
 
 /// Runs a service to its end. An error is printed on one line and makes the exit code 1.
 pub fn run_main<F, E>(service: &str, run: F) -> ExitCode

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use structopt::StructOpt;
 use structopt::clap::AppSettings;
+use toystore_host::exit;
 use toystore_mutants::Mutant;
 use toystore_tests::model::bounds::Bounds;
 use toystore_tests::model::configurations::{ALL, Configuration, find};
@@ -43,7 +45,7 @@ struct Options {
     #[structopt(long)]
     list: bool,
     /// Different orders, 1 to 3
-    #[structopt(long)]
+    #[structopt(long, parse(try_from_str = up_to_three))]
     orders: Option<usize>,
     /// Each order is also placed by the next front end, under the same key
     #[structopt(long)]
@@ -55,7 +57,7 @@ struct Options {
     #[structopt(long)]
     stock: Option<u64>,
     /// Front ends, 1 or 2
-    #[structopt(long)]
+    #[structopt(long, parse(try_from_str = one_or_two))]
     front_ends: Option<usize>,
     /// Leaders chosen after the first
     #[structopt(long)]
@@ -79,7 +81,7 @@ struct Options {
     #[structopt(long)]
     restocks: Option<u8>,
     /// Replicas that must be in sync before an order is acknowledged, 1 to 3
-    #[structopt(long)]
+    #[structopt(long, parse(try_from_str = up_to_three))]
     min_in_sync: Option<usize>,
     /// Begin with empty disks, not with a leader that serves
     #[structopt(long)]
@@ -87,9 +89,9 @@ struct Options {
     /// Breaks a rule of the store, to show that it is seen: then it exits with 1
     #[structopt(long, value_name = "NAME")]
     mutant: Option<Mutant>,
-    /// Threads that search
+    /// Threads that search, from 1
     #[structopt(long, default_value = "2")]
-    threads: usize,
+    threads: NonZero<usize>,
     /// Ends the search after so many seconds
     #[structopt(long, default_value = "600")]
     seconds: u64,
@@ -99,15 +101,23 @@ fn named(name: &str) -> Result<&'static Configuration, String> {
     find(name).ok_or_else(|| format!("there is no search {name}; --list shows them"))
 }
 
+fn up_to_three(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|n| (1..=3).contains(n)).ok_or("must be 1, 2 or 3")
+}
+
+fn one_or_two(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|n| (1..=2).contains(n)).ok_or("must be 1 or 2")
+}
+
 impl Options {
     fn bounds(&self) -> Bounds {
         let base = self.name.map_or(Bounds::SMALLEST, |configuration| configuration.bounds);
         Bounds {
-            orders: self.orders.unwrap_or(base.orders).clamp(1, 3),
+            orders: self.orders.unwrap_or(base.orders),
             shared: self.shared || base.shared,
             copies: self.copies.unwrap_or(base.copies),
             stock: self.stock.unwrap_or(base.stock),
-            front_ends: self.front_ends.unwrap_or(base.front_ends).clamp(1, 2),
+            front_ends: self.front_ends.unwrap_or(base.front_ends),
             leaders: self.leaders.unwrap_or(base.leaders),
             crashes: self.crashes.unwrap_or(base.crashes),
             lost: self.lost.unwrap_or(base.lost),
@@ -115,25 +125,28 @@ impl Options {
             ticks: self.ticks.unwrap_or(base.ticks),
             looks: self.looks.unwrap_or(base.looks),
             restocks: self.restocks.unwrap_or(base.restocks),
-            min_in_sync: self.min_in_sync.unwrap_or(base.min_in_sync).clamp(1, 3),
+            min_in_sync: self.min_in_sync.unwrap_or(base.min_in_sync),
             fresh: self.fresh || base.fresh,
         }
     }
 }
 
 fn main() -> ExitCode {
-    let options = Options::from_args();
+    let options: Options = match exit::command_line() {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
     if options.list {
         for Configuration { name, about, bounds, .. } in ALL {
-            println!("{name:<16} {about}\n{:<16} {bounds}", "");
+            exit::say(&format!("{name:<16} {about}\n{:<16} {bounds}", ""));
         }
         return ExitCode::SUCCESS;
     }
     let bounds = options.bounds();
-    println!("{bounds}");
+    exit::say(&format!("{bounds}"));
     let found =
-        search(bounds, options.mutant, options.threads, Duration::from_secs(options.seconds));
-    print!("{found}");
+        search(bounds, options.mutant, options.threads.get(), Duration::from_secs(options.seconds));
+    exit::say(&found.to_string());
     if !found.broken.is_empty() {
         return ExitCode::from(1);
     }
@@ -142,6 +155,6 @@ fn main() -> ExitCode {
     }
     let expected = options.name.map_or(&[][..], |configuration| configuration.happens);
     let never: Vec<_> = expected.iter().filter(|e| !found.happened.contains_key(**e)).collect();
-    never.iter().for_each(|event| println!("  NEVER: {event}"));
+    never.iter().for_each(|event| exit::say(&format!("  NEVER: {event}")));
     if never.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

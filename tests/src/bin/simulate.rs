@@ -1,7 +1,5 @@
 //! Runs seeds of the simulation; see `scripts/simulate.sh`.
 
-#![allow(clippy::print_stdout)]
-
 use std::io::IsTerminal;
 use std::num::NonZero;
 use std::process::ExitCode;
@@ -9,29 +7,35 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use structopt::StructOpt;
+use toystore_host::exit;
 use toystore_mutants::Mutant;
 use toystore_tests::simulation::campaign::{Campaign, Found, campaign};
 use toystore_tests::simulation::{seeds, trace};
 
 /// Runs the whole store on simulated time, network and disks, one seed after the other, and checks
-/// its invariants. Exit code 0: all held; 1: one did not; 2: wrong usage.
+/// its invariants.
 #[derive(Debug, StructOpt)]
 #[structopt(
     name = "simulate",
     after_help = "EXAMPLES:
     scripts/simulate.sh --seeds 100000          a hundred thousand seeds
     scripts/simulate.sh --seed 17               one seed, with everything that happens in it
-    scripts/simulate.sh --mutant skip-fencing   with a deliberate fault, which must be found"
+    scripts/simulate.sh --mutant skip-fencing   with a deliberate fault, which must be found
+
+EXIT CODES:
+    0  every invariant held; with --mutant or --all-mutants: each broken rule was seen
+    1  an invariant was broken, or a broken rule was not seen
+    2  usage"
 )]
 struct Options {
-    /// How many seeds to run; it ends with the first that fails
+    /// How many seeds to run, from 1; it ends with the first that fails
     #[structopt(long, default_value = "10000", value_name = "N")]
-    seeds: u64,
+    seeds: NonZero<u64>,
     /// The first of them
     #[structopt(long, default_value = "1", value_name = "S")]
     first: u64,
     /// Runs this seed alone, and tells what happens in it
-    #[structopt(long, value_name = "S")]
+    #[structopt(long, value_name = "S", conflicts_with_all = &["seeds", "first", "all-mutants"])]
     seed: Option<u64>,
     /// Breaks a rule of the store, to show that it is seen; exits with 0 if it is
     #[structopt(long, value_name = "NAME")]
@@ -48,10 +52,13 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = Options::from_args();
+    let options: Options = match exit::command_line() {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
     if options.list_mutants {
         for mutant in Mutant::ALL {
-            println!("{:24} {}", mutant.name(), mutant.about());
+            exit::say(&format!("{:24} {}", mutant.name(), mutant.about()));
         }
         return ExitCode::SUCCESS;
     }
@@ -62,7 +69,7 @@ fn main() -> ExitCode {
         trace::to_standard_output();
         run(&options, Campaign { first: seed, seeds: 1, threads: 1, mutant: options.mutant })
     } else {
-        let (first, seeds, mutant) = (options.first, options.seeds, options.mutant);
+        let (first, seeds, mutant) = (options.first, options.seeds.get(), options.mutant);
         run(&options, Campaign { first, seeds, threads: threads(&options), mutant })
     };
     verdict(&options, found)
@@ -75,24 +82,24 @@ fn threads(options: &Options) -> usize {
 
 fn all_mutants(options: &Options) -> ExitCode {
     let mut missed = false;
-    println!("| broken rule | seen at seed | as |\n|---|---|---|");
+    exit::say("| broken rule | seen at seed | as |\n|---|---|---|");
     for mutant in Mutant::ALL {
         let Some(within) = mutant.within() else {
-            println!("| `{}` | by the model checker | |", mutant.name());
+            exit::say(&format!("| `{}` | by the model checker | |", mutant.name()));
             continue;
         };
-        let (first, seeds) = (options.first, options.seeds.max(within));
+        let (first, seeds) = (options.first, options.seeds.get().max(within));
         let (threads, mutant) = (threads(options), Some(*mutant));
         let found = campaign(Campaign { first, seeds, threads, mutant }, || ());
         let name = mutant.map_or("", Mutant::name);
         match found.failed {
             Some((seed, what)) => {
                 let sign = what.split([':', ';']).next().unwrap_or_default();
-                println!("| `{name}` | {seed} | {sign} |");
+                exit::say(&format!("| `{name}` | {seed} | {sign} |"));
             }
             None => {
                 missed = true;
-                println!("| `{name}` | not within {} | |", found.ran);
+                exit::say(&format!("| `{name}` | not within {} | |", found.ran));
             }
         }
     }
@@ -116,27 +123,39 @@ fn run(options: &Options, seeds: Campaign) -> Found {
 
 fn report(found: &Found, took: Duration) {
     let per_minute = found.ran as f64 * 60.0 / took.as_secs_f64().max(1e-9);
-    println!("{} seeds in {:.1} s, {per_minute:.0} a minute", found.ran, took.as_secs_f64());
+    exit::say(&format!(
+        "{} seeds in {:.1} s, {per_minute:.0} a minute",
+        found.ran,
+        took.as_secs_f64()
+    ));
+    exit::say("what happened in those that ran to their end:");
     for (what, count) in found.seen.all() {
-        println!("{:>12} {}", count, what.replace('_', " "));
+        exit::say(&format!("{:>12} {}", count, what.replace('_', " ")));
     }
 }
 
 fn verdict(options: &Options, found: Found) -> ExitCode {
     let mutant = options.mutant.map(|mutant| format!(" --mutant {}", mutant.name()));
     let Some((seed, what)) = found.failed else {
-        println!("every invariant held");
-        return if mutant.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        exit::say("every invariant held");
+        if mutant.is_none() {
+            return ExitCode::SUCCESS;
+        }
+        exit::say(&format!("the broken rule was NOT seen in {} seeds", found.ran));
+        return ExitCode::FAILURE;
     };
-    println!("seed {seed}: {what}");
-    println!("again: scripts/simulate.sh --seed {seed}{}", mutant.as_deref().unwrap_or(""));
+    exit::say(&format!("seed {seed}: {what}"));
+    exit::say(&format!(
+        "again: scripts/simulate.sh --seed {seed}{}",
+        mutant.as_deref().unwrap_or("")
+    ));
     if mutant.is_some() {
-        println!("the mutant was found after {} seeds", found.ran);
+        exit::say("the broken rule was seen");
         return ExitCode::SUCCESS;
     }
     match seeds::remember(seed, &what) {
-        Ok(path) => println!("noted in {}", path.display()),
-        Err(error) => println!("it could not be noted: {error}"),
+        Ok(path) => exit::say(&format!("noted in {}", path.display())),
+        Err(error) => exit::say(&format!("it could not be noted: {error}")),
     }
     ExitCode::FAILURE
 }

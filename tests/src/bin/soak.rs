@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use structopt::StructOpt;
 use tokio::signal::unix::{SignalKind, signal};
+use toystore_host::exit;
 use toystore_tests::soak::{Soak, Tally};
 
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -26,11 +27,11 @@ EXIT CODES:
     2  usage, or no network namespaces for --partitions"
 )]
 struct Options {
-    /// How many rounds.
-    #[structopt(long, value_name = "N", default_value = "20")]
+    /// How many rounds, from 1.
+    #[structopt(long, value_name = "N", default_value = "20", parse(try_from_str = positive))]
     rounds: u64,
     /// Ends after so many minutes, whatever is left.
-    #[structopt(long, value_name = "N")]
+    #[structopt(long, value_name = "N", parse(try_from_str = positive))]
     minutes: Option<u64>,
     /// Decides the faults: the first round has this seed, the next one the next.
     #[structopt(long, value_name = "S", default_value = "1")]
@@ -46,18 +47,18 @@ struct Options {
     replicas: Option<u8>,
 }
 
+fn positive(text: &str) -> Result<u64, &'static str> {
+    text.parse().ok().filter(|n| *n > 0).ok_or("must be a number from 1")
+}
+
 fn replicas(text: &str) -> Result<u8, &'static str> {
     text.parse().ok().filter(|n| (1..=9).contains(n)).ok_or("must be a number from 1 to 9")
 }
 
 fn main() -> ExitCode {
-    let options = match Options::from_args_safe() {
+    let options: Options = match exit::command_line() {
         Ok(options) => options,
-        Err(error) if error.use_stderr() => return failed(&error.message),
-        Err(help) => {
-            println!("{}", help.message);
-            return ExitCode::SUCCESS;
-        }
+        Err(code) => return code,
     };
     let soak = Soak {
         rounds: options.rounds,
@@ -75,10 +76,13 @@ fn main() -> ExitCode {
     if stderr().is_terminal() {
         eprintln!();
     }
-    print!("{tally}");
+    exit::say(&tally.to_string());
+    if tally.wrong.is_empty() {
+        exit::say("\nEvery round was sound.");
+    }
     for wrong in &tally.wrong {
-        println!("\nVIOLATION, seed {}: {}", wrong.seed, wrong.what);
-        println!("after: {}\nagain: {}", wrong.story.join(", "), wrong.repeat);
+        exit::say(&format!("\nVIOLATION, seed {}: {}", wrong.seed, wrong.what));
+        exit::say(&format!("after: {}\nagain: {}", wrong.story.join(", "), wrong.repeat));
     }
     ExitCode::from(u8::from(!tally.wrong.is_empty()))
 }
@@ -101,7 +105,7 @@ async fn wait_for_signal() -> std::io::Result<()> {
 
 fn failed(why: &str) -> ExitCode {
     eprintln!("{why}");
-    ExitCode::from(2)
+    ExitCode::from(exit::USAGE)
 }
 
 /// One line that changes on a terminal; elsewhere a line now and then.
@@ -117,7 +121,7 @@ fn show(tally: &Tally) {
         eprint!("\r{line} ");
         // What cannot be shown is not missed.
         let _ = stderr().flush();
-    } else if tally.rounds.is_multiple_of(10) {
+    } else if tally.rounds.is_multiple_of(10) || tally.rounds == 1 {
         eprintln!("{line}");
     }
 }

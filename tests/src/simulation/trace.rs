@@ -33,5 +33,7 @@ pub fn to_standard_output() {
         .with_target(false)
         .with_max_level(tracing::Level::DEBUG)
         .with_ansi(false)
+        // Whoever closed the pipe has read enough.
+        .log_internal_errors(false)
         .init();
 }
