@@ -6,7 +6,8 @@
 #   NAME               catalog, order-1 …, front-end
 #   --replace-damaged  an order replica sets its damaged database aside and catches up
 #   --fail-point POINT[:N]
-#                      for exercises: it kills itself at this moment; its program's --help lists them
+#                      for exercises: it kills itself at this moment; toystore-order --help,
+#                      toystore-catalog serve --help, toystore-front-end --help list them
 #   --data DIR         where the store runs from (default data/run, or $TOYSTORE_DATA)
 #
 # --replace-damaged and --fail-point are for this one start.

@@ -13,7 +13,8 @@
 #   --replicas N  so many order replicas (default: mostly 3, sometimes 1, 2 or 5)
 #
 # Ends with a table; with 0 when every round was sound, with 1 after a violation, whose seed and
-# the command that repeats its round are printed, and where the logs and the history are kept.
+# the command that repeats its round are printed, and where the logs and the history are kept;
+# with 2 for wrong usage, or when --partitions cannot be had.
 set -euo pipefail
 # shellcheck source=SCRIPTDIR/lib.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -23,6 +24,7 @@ source "$root/scripts/lib-launch.sh"
 for word; do [[ $word != -h && $word != --help ]] || usage; done
 
 want_rust
+[[ -x $bin/soak ]] || echo "Building the store and the tests, which takes minutes." >&2
 cd -- "$root"
 cargo build --release --locked --quiet --bins -p toystore-catalog -p toystore-order \
     -p toystore-front-end -p toystore-inspect

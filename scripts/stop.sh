@@ -47,6 +47,9 @@ for group in front-end order catalog; do
     gone $((SECONDS + 3)) "${members[@]}"
 done
 gone "$deadline" "${up[@]}"
+mapfile -t up < <(for group in front-end order catalog; do
+    printf '%s\n' "${up[@]}" | grep "^$group" || true
+done)
 for name in "${up[@]}"; do
     if pid=$(pid_of "$name"); then
         kill -KILL "$pid" 2>/dev/null || true
