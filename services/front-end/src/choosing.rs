@@ -142,18 +142,35 @@ impl Chooser {
     }
 
     async fn round(&self) -> Round {
-        let (read, answers) = tokio::join!(self.read_view(), self.peers.statuses());
+        let (read, mut answers) = tokio::join!(self.read_view(), self.peers.statuses());
         let Ok(view) = read else { return self.without_catalog(&answers) };
         if let Some(view) = &view
             && let Some(serving) = self.leads(view, &answers).await
         {
             return Round::Led { serving };
         }
-        let configured: Vec<_> = self.peers.cluster().replicas.keys().copied().collect();
-        match choose(view.as_ref(), &configured, &answers) {
+        match self.choose(view.as_ref(), &mut answers).await {
             Choice::Wait(waiting) => Round::Nobody(waiting.to_string()),
             Choice::Propose(proposal) => self.propose(view.as_ref(), proposal, &answers).await,
         }
+    }
+
+    async fn choose(
+        &self,
+        view: Option<&View>,
+        answers: &mut BTreeMap<ReplicaId, Health>,
+    ) -> Choice {
+        let configured: Vec<_> = self.peers.cluster().replicas.keys().copied().collect();
+        let choice = choose(view, &configured, answers);
+        let Choice::Propose(Proposal { unfit, .. }) = &choice else { return choice };
+        if unfit.is_empty() {
+            return choice;
+        }
+        // Answers are of different moments: one that came before an order was committed lacks it.
+        let again = self.peers.statuses_of(unfit.iter()).await;
+        answers.retain(|id, _| !unfit.contains(id));
+        answers.extend(again);
+        choose(view, &configured, answers)
     }
 
     async fn read_view(&self) -> Result<Option<View>, CallError> {

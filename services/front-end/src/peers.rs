@@ -67,7 +67,15 @@ impl Peers {
 
     /// Asks every replica at once how it is; those that do not answer in time are left out.
     pub async fn statuses(&self) -> BTreeMap<ReplicaId, Health> {
-        let asked = self.cluster.replicas.keys().map(|id| async {
+        self.statuses_of(self.cluster.replicas.keys()).await
+    }
+
+    /// The same of these replicas.
+    pub async fn statuses_of<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a ReplicaId>,
+    ) -> BTreeMap<ReplicaId, Health> {
+        let asked = ids.map(|id| async {
             let health = self.replica(*id, &Status, HEALTH_TIMEOUT).await.ok()?;
             // A replica that listens at another's address must not be taken for it.
             (health.member.id == *id).then_some((*id, health))

@@ -18,6 +18,9 @@ use toystore_replication::{Event, Request};
 
 use crate::node::{Node, Stopping};
 
+/// How much earlier the leader gives up than the follower through which it is asked.
+const ANSWER_MARGIN_MS: u32 = 50;
+
 /// What the handlers share.
 #[derive(Clone)]
 pub struct Shared {
@@ -140,6 +143,14 @@ async fn join(
     }
 }
 
+/// The leader gives up earlier than who passes a request on to it, so that it can still say so; how
+/// long the latter waits.
+fn shorten(patience_ms: &mut u32) -> Duration {
+    let waits = patience(*patience_ms);
+    *patience_ms = patience_ms.saturating_sub(ANSWER_MARGIN_MS);
+    waits
+}
+
 /// Passes a request on to the leader, for a front end that cannot reach it.
 async fn forward(shared: Shared, forward: Forward) -> Result<Forwarded, Refusal> {
     let health = health(&shared, Request::Status).await?;
@@ -149,15 +160,17 @@ async fn forward(shared: Shared, forward: Forward) -> Result<Forwarded, Refusal>
     };
     let caller = &shared.caller;
     let forwarded = match forward {
-        Forward::Order(place) => {
-            let patience = patience(place.patience_ms);
-            caller.call(&to, &place, patience).await.map(Forwarded::Order)
+        Forward::Order(mut place) => {
+            let waits = shorten(&mut place.patience_ms);
+            caller.call(&to, &place, waits).await.map(Forwarded::Order)
         }
-        Forward::Read(read) => {
-            caller.call(&to, &read, patience(read.patience_ms)).await.map(Forwarded::Read)
+        Forward::Read(mut read) => {
+            let waits = shorten(&mut read.patience_ms);
+            caller.call(&to, &read, waits).await.map(Forwarded::Read)
         }
-        Forward::List(list) => {
-            caller.call(&to, &list, patience(list.patience_ms)).await.map(Forwarded::List)
+        Forward::List(mut list) => {
+            let waits = shorten(&mut list.patience_ms);
+            caller.call(&to, &list, waits).await.map(Forwarded::List)
         }
     };
     Ok(forwarded.unwrap_or_else(|error| {

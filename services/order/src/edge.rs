@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use toystore_host::limits::{APPEND_TIMEOUT, CALL_TIMEOUT, CATALOG_CALL_TIMEOUT, CONNECT_TIMEOUT};
+use toystore_host::limits::{APPEND_TIMEOUT, CALL_TIMEOUT, CATALOG_CALL_TIMEOUT};
 use toystore_host::{Address, Call, CallError, Caller, ClusterConfig, ambient};
 use toystore_replication::effects::{Call as CoreCall, Reply};
 use toystore_replication::messages::{Answer, CatalogCall, NoAnswer, PeerCall, ReadView};
@@ -66,7 +66,7 @@ impl CallingEdge {
             let begun = Instant::now();
             let answer = match caller.call(&to, &call, timeout).await {
                 Ok(reply) => answer(reply),
-                Err(error) => Answer::None(no_answer(error, begun.elapsed(), timeout, &to)),
+                Err(error) => Answer::None(no_answer(error, begun.elapsed() >= timeout, &to)),
             };
             let _ = inbox.send(Input::Event(Event::Answered(id, answer)));
         });
@@ -108,23 +108,16 @@ impl CallingEdge {
     }
 }
 
-fn no_answer(error: CallError, took: Duration, timeout: Duration, to: &Address) -> NoAnswer {
-    // A refused connection is known at once; one that comes about too slowly says nothing.
-    let slow = took >= CONNECT_TIMEOUT;
+fn no_answer(error: CallError, late: bool, to: &Address) -> NoAnswer {
     match error {
         CallError::Denied => {
             tracing::error!(%to, "the cluster token is refused there");
             NoAnswer::TurnedAway
         }
         CallError::Refused(_) => NoAnswer::TurnedAway,
-        _ if took >= timeout => NoAnswer::Late,
-        error if error.certainly_not_done() => {
-            if slow {
-                NoAnswer::Unreached
-            } else {
-                NoAnswer::Refused
-            }
-        }
+        CallError::NobodyThere => NoAnswer::Refused,
+        _ if late => NoAnswer::Late,
+        error if error.certainly_not_done() => NoAnswer::Unreached,
         _ => NoAnswer::Broken,
     }
 }

@@ -24,6 +24,9 @@ pub trait Call: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// Why a call has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
+    /// Nothing was sent: the connection was refused, so nobody listens there.
+    #[error("nobody listens there")]
+    NobodyThere,
     /// Nothing was sent: no connection, or the message is too large for a frame.
     #[error("not reachable")]
     NotSent,
@@ -58,7 +61,7 @@ impl CallError {
     #[must_use]
     pub fn certainly_not_done(&self) -> bool {
         match self {
-            Self::NotSent | Self::Denied | Self::Refused(_) => true,
+            Self::NobodyThere | Self::NotSent | Self::Denied | Self::Refused(_) => true,
             Self::Unknown | Self::Garbled => false,
         }
     }

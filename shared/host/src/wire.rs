@@ -1,7 +1,8 @@
 //! How frames travel between processes: `POST /internal/NAME`, the cluster token beside them.
 
-use std::fmt;
+use std::error::Error;
 use std::time::Duration;
+use std::{fmt, io};
 
 use futures_util::future::BoxFuture;
 use http::StatusCode;
@@ -100,7 +101,27 @@ impl Wire for HttpWire {
 
 /// Only a connection that never stood proves that nothing was received.
 fn unsent_or_unknown(error: &reqwest::Error) -> CallError {
-    if error.is_connect() || error.is_builder() { CallError::NotSent } else { CallError::Unknown }
+    if !error.is_connect() && !error.is_builder() {
+        CallError::Unknown
+    } else if is_refused(error) {
+        CallError::NobodyThere
+    } else {
+        CallError::NotSent
+    }
+}
+
+/// A port without a listener refuses; whatever else keeps a connection from standing says nothing
+/// of the other side.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        let system: Option<&io::Error> = error.downcast_ref();
+        if system.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
 
 async fn read_answer(mut response: reqwest::Response) -> Result<Vec<u8>, CallError> {

@@ -88,7 +88,7 @@ async fn nobody_there_means_not_sent() {
     let at: Address = listener.local_addr().unwrap().into();
     drop(listener);
     let error = caller(TOKEN).call(&at, &Ask::Double(1), TIMEOUT).await;
-    assert_eq!(error, Err(CallError::NotSent));
+    assert_eq!(error, Err(CallError::NobodyThere));
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ mutants! {
         "A leader that takes over leaves reservations of lost orders as they are.";
     AcceptOlderFill "accept-older-fill" 300:
         "A look-up under way fills the cache although its product was invalidated meanwhile.";
-    SkipNotFoundProof "skip-not-found-proof" 10000:
+    SkipNotFoundProof "skip-not-found-proof" 2000:
         "A leader says that an order does not exist without asking whether it still leads.";
     TruncateBelowCommit "truncate-below-commit" 300:
         "A follower cuts its log back to where a late copy says that its leader began.";
@@ -82,7 +82,7 @@ mutants! {
         "A reservation is settled while only one replica holds its order.";
     ShowBeforeTold "show-before-told" 300:
         "A change is visible, and answered, before every lease holder was told.";
-    LeaseFromAnswer "lease-from-answer" 2000:
+    LeaseFromAnswer "lease-from-answer" 5000:
         "A front end counts its lease from when the answer came, not from when it asked.";
     NoQuietAfterRestart "no-quiet-after-restart" 300:
         "A catalog that restarts does not wait out the leases of its earlier process.";
@@ -98,6 +98,10 @@ mutants! {
         "A follower shows orders that are not committed yet.";
     KeepCacheOverSessions "keep-cache-over-sessions" 500:
         "A front end keeps its cache although it lost its lease.";
+    KeepSilentFollower "keep-silent-follower" 300:
+        "A leader waits for ever for a follower that does not answer.";
+    NeverStuck "never-stuck" 300:
+        "A leader whose disk hangs, or that gets nothing done, does not say so.";
     RaiseCommitTooFar "raise-commit-too-far" 300:
         "A follower takes all that it holds for committed when it hears of a commit.";
 }

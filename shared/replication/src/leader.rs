@@ -188,8 +188,10 @@ pub(crate) struct Leader {
     pub(crate) settled: OrderNumber,
     pub(crate) readers: Vec<Reader>,
     pub(crate) proof: Option<(CallId, Vec<Reader>)>,
-    /// A follower promised a later epoch: look whether this one is over.
+    /// A follower promised a later epoch, or the catalog is silent: look whether this one is over.
     pub(crate) doubt: bool,
+    /// Ticks since the catalog was heard.
+    pub(crate) silence: u32,
     pub(crate) idle_ticks: u32,
 }
 
@@ -317,6 +319,9 @@ impl<S: Stored> Replica<S> {
             let id = *id;
             return self.on_appended(id, answer);
         }
+        if !matches!(answer, Answer::None(_)) {
+            leader.silence = 0;
+        }
         if leader.transact.as_ref().is_some_and(|pending| pending.call == Some(call)) {
             return self.on_transacted(answer);
         }
@@ -346,9 +351,13 @@ impl<S: Stored> Replica<S> {
     pub(crate) fn on_tick_leading(&mut self) -> Result<(), Fatal> {
         // Orders held back for want of replicas are not this leader's fault.
         let held_back = self.too_few_in_sync();
+        let silence_ticks = self.settings.silence_ticks;
         let Some(leader) = self.leader() else { return Ok(()) };
         leader.idle_ticks =
             if leader.has_work() && !held_back { leader.idle_ticks.saturating_add(1) } else { 0 };
+        // An operator may have chosen another while this one was cut off, and nobody tells it.
+        leader.silence = leader.silence.saturating_add(1);
+        leader.doubt |= leader.silence > silence_ticks;
         self.resend_transact();
         self.resend_change();
         self.change_members()?;

@@ -39,6 +39,7 @@ mod reading;
 mod renumber;
 pub mod replica;
 mod replicating;
+mod stuck;
 mod take_over;
 pub mod view;
 

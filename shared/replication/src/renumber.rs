@@ -44,6 +44,7 @@ impl<S: Stored> Replica<S> {
                 calls.rename(catch_up, CATCH_UP);
             }
             Role::Leader(leader) => {
+                leader.silence = leader.silence.min(settings.silence_ticks.saturating_add(1));
                 leader.idle_ticks = leader.idle_ticks.min(settings.stuck_ticks.saturating_add(1));
                 let transact = leader.transact.as_mut().and_then(|pending| pending.call.as_mut());
                 calls.rename(transact, TRANSACT);
@@ -64,6 +65,7 @@ impl<S: Stored> Replica<S> {
         let done = self.last_write.0 - self.pending.len() as u64;
         self.last_write = WriteId(self.last_write.0 - done);
         self.pending.iter_mut().for_each(|pending| pending.id.0 -= done);
+        self.oldest_write.renumber(done, self.settings.stuck_ticks);
         if let Role::Leader(leader) = &mut self.role
             && let Some(promise) = &mut leader.promise_write
         {

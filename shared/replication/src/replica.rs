@@ -13,6 +13,7 @@ use crate::effects::{Call, Reply};
 use crate::follower::Follower;
 use crate::leader::{Leader, Stage};
 use crate::messages::{Answer, Append, CatalogCall, Fetch, Join, PlaceOrder};
+use crate::stuck::OldestWrite;
 use crate::{
     CallId, ClusterId, Effects, Epoch, Log, Member, Notice, Position, ReplicaId, Stored, Ticket,
     View, Write, WriteId,
@@ -31,7 +32,8 @@ pub struct Settings {
     pub queue: usize,
     /// A follower that heard nothing for so many ticks asks the catalog who leads.
     pub silence_ticks: u32,
-    /// A leader that got nothing done for so many ticks, with work waiting, says it is stuck.
+    /// A leader that got nothing done for so many ticks, with work waiting, says it is stuck; so does
+    /// any replica that saved nothing for as long, with a write under way.
     pub stuck_ticks: u32,
 }
 
@@ -139,6 +141,7 @@ pub struct Replica<S> {
     pub(crate) role: Role,
     pub(crate) out: Effects,
     pub(crate) pending: VecDeque<Pending>,
+    pub(crate) oldest_write: OldestWrite,
     pub(crate) last_write: WriteId,
     pub(crate) last_call: CallId,
 }
@@ -159,6 +162,7 @@ impl<S: Stored> Replica<S> {
             role: Role::Follower(Follower::new(settings.silence_ticks)),
             out: Effects::default(),
             pending: VecDeque::new(),
+            oldest_write: OldestWrite::default(),
             last_write: WriteId(0),
             last_call: CallId(0),
         }
@@ -203,6 +207,7 @@ impl<S: Stored> Replica<S> {
     }
 
     fn on_tick(&mut self) -> Result<(), Fatal> {
+        self.oldest_write.tick(self.pending.front().map(|pending| pending.id));
         match &self.role {
             Role::Follower(_) => self.on_tick_following(),
             Role::Leader(_) => self.on_tick_leading(),
@@ -328,12 +333,19 @@ impl<S: Stored> Replica<S> {
             last: self.log.last(),
             commit: self.commit,
             role: self.role_name(),
-            stuck: match &self.role {
-                Role::Leader(leader) => leader.is_stuck(self.settings.stuck_ticks),
-                Role::Follower(_) => false,
-            },
+            stuck: self.is_stuck(),
             view: self.view.clone(),
         }
+    }
+
+    fn is_stuck(&self) -> bool {
+        let limit = self.settings.stuck_ticks;
+        let leads_nowhere = match &self.role {
+            Role::Leader(leader) => leader.is_stuck(limit),
+            Role::Follower(_) => false,
+        };
+        let stuck = leads_nowhere || self.oldest_write.is_stuck(limit);
+        stuck && !broken(Mutant::NeverStuck)
     }
 
     /// The entry of this number in the log, synced or not.

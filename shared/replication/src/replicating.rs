@@ -136,6 +136,9 @@ impl<S: Stored> Replica<S> {
         let absent = begins && reason == NoAnswer::Refused;
         let Some(peer) = self.peer(id) else { return };
         peer.missed += 1;
+        if broken(Mutant::KeepSilentFollower) {
+            return;
+        }
         if reason == NoAnswer::Late {
             self.lose(id, "answered late");
         } else if absent || peer.missed >= MISSES {

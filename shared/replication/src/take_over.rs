@@ -78,6 +78,7 @@ impl<S: Stored> Replica<S> {
             readers: Vec::new(),
             proof: None,
             doubt: false,
+            silence: 0,
             idle_ticks: 0,
         }));
         self.out.notices.push(Notice::TakingOver(view.epoch));

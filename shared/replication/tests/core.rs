@@ -9,8 +9,8 @@ use toystore_replication::messages::{
     Reserved, Transacted,
 };
 use toystore_replication::{
-    CallId, ClusterId, Effects, Entry, Epoch, Event, Fatal, Incarnation, Member, Position, Replica,
-    ReplicaId, Request, Revision, Saved, Settings, StoreId, Stored, Ticket, View, WriteId,
+    CallId, ClusterId, Effects, Entry, Epoch, Event, Fatal, Incarnation, Member, Notice, Position,
+    Replica, ReplicaId, Request, Revision, Saved, Settings, StoreId, Stored, Ticket, View, WriteId,
 };
 
 /// What was on the disk at the start; these tests read nothing that was written later.
@@ -224,6 +224,38 @@ fn a_leader_in_doubt_asks_who_leads_although_readers_wait_for_it_to_serve() {
     let effects = replica.step(Event::Answered(call, Answer::View(Some(later.clone())))).unwrap();
     let not_leader = Reply::Read(ReadReply::NotLeader(Some(later)));
     assert_eq!(effects.replies, [(Ticket(1), not_leader)]);
+}
+
+#[test]
+fn a_replica_whose_disk_hangs_says_that_it_is_stuck_whatever_else_goes_on() {
+    let mut replica = replica(1, vec![], 0);
+    replica.step(Event::View(view(1, 1, &[1, 2]))).unwrap();
+    assert!(!replica.health().stuck);
+    for tick in 0..12 {
+        replica.step(Event::Request(Ticket(tick), Request::Probe)).unwrap();
+        replica.step(Event::Tick).unwrap();
+    }
+    assert!(replica.health().stuck);
+    replica.step(Event::View(view(2, 2, &[1, 2]))).unwrap();
+    assert!(replica.health().stuck, "it does not forget that by stepping down");
+    replica.step(Event::Saved(WriteId(1))).unwrap();
+    replica.step(Event::Tick).unwrap();
+    assert!(!replica.health().stuck, "the next write has just become the oldest");
+}
+
+#[test]
+fn a_leader_that_nobody_talks_to_asks_whether_it_still_leads() {
+    let (mut replica, _) = lone_leader(vec![], vec![]);
+    let mut asked = None;
+    for _ in 0..20 {
+        let effects = replica.step(Event::Tick).unwrap();
+        asked = asked.or_else(|| (!effects.calls.is_empty()).then(|| catalog_call(&effects)));
+    }
+    let (call, question) = asked.expect("a question");
+    assert_eq!(question, CatalogCall::ReadView);
+    let later = Answer::View(Some(view(2, 2, &[2])));
+    let effects = replica.step(Event::Answered(call, later)).unwrap();
+    assert!(effects.notices.contains(&Notice::SteppedDown(Epoch(1))), "{:?}", effects.notices);
 }
 
 #[test]
