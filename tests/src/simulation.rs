@@ -90,6 +90,7 @@ async fn scenario(control: Control) -> Result<(), String> {
     world.clone().trouble().await;
     world.heal();
     join_all(customers).await;
+    world.heal_the_last();
     world.come_to_rest().await;
     let outcome = if control.failure().is_some() { Ok(()) } else { check(&world) };
     world.close();

@@ -211,7 +211,7 @@ impl World {
         self.watch.replaced(id, disk);
     }
 
-    /// Ends every fault.
+    /// Ends every fault, but for those of some replicas.
     pub fn heal(&self) {
         self.control.heal();
         self.lines.borrow_mut().mend();
@@ -220,5 +220,84 @@ impl World {
             node.full.store(false, Ordering::Relaxed);
             *node.stuck_until.borrow_mut() = Instant::now();
         }
+        self.hold_back();
     }
+
+    /// Some replicas are not healed yet: the others must take orders without them (I11). As many
+    /// as must be in sync are healed in any case.
+    fn hold_back(&self) {
+        let (control, mut away) = (&self.control, self.ids());
+        let mut whole = self.whole_in_sync();
+        if !self.doomed.borrow().is_empty() || !control.chance(500_000) {
+            return;
+        }
+        for _ in 0..self.plan.min_in_sync {
+            if whole.is_empty() {
+                return;
+            }
+            let healed = whole.remove(control.below(whole.len() as u64) as usize);
+            away.retain(|id| *id != healed);
+        }
+        for id in away {
+            let how = match control.below(5) {
+                0 => Away::Dead,
+                1 => Away::DiskStuck,
+                2 => Away::Paused,
+                _ => continue,
+            };
+            self.away.borrow_mut().insert(id, how);
+            tracing::info!(name = Name::Order(id).label(), ?how, "is not healed yet");
+            control.count(|seen| seen.away += 1);
+            let Some(node) = self.node(Name::Order(id)) else { continue };
+            match how {
+                Away::Dead => node.process.life.die(),
+                Away::DiskStuck => *node.stuck_until.borrow_mut() = Instant::now() + FOR_EVER,
+                Away::Paused => node.process.life.pause(true),
+            }
+        }
+    }
+
+    /// In-sync members whose disks are still theirs.
+    fn whole_in_sync(&self) -> Vec<ReplicaId> {
+        let (rows, disks) = (self.catalog.rows(), self.disks.borrow());
+        let members = rows.view.iter().flat_map(|view| view.in_sync.iter());
+        let whole = members.filter(|member| disks[&member.id].store() == member.store);
+        whole.map(|member| member.id).collect()
+    }
+
+    /// Whether a healed replica may lead. One that is not healed may have removed those that are,
+    /// when it was healed itself for a moment.
+    #[must_use]
+    pub fn somebody_may_lead(&self) -> bool {
+        let may_lead = self.whole_in_sync();
+        self.catalog.rows().view.is_none()
+            || may_lead.iter().any(|id| !self.away.borrow().contains_key(id))
+    }
+
+    /// The last replicas are healed.
+    pub fn heal_the_last(&self) {
+        for (id, how) in std::mem::take(&mut *self.away.borrow_mut()) {
+            let Some(node) = self.node(Name::Order(id)) else { continue };
+            match how {
+                Away::Dead => {}
+                // A disk that hung for so long is not waited for.
+                Away::DiskStuck => node.process.life.die(),
+                Away::Paused => node.process.life.pause(false),
+            }
+        }
+    }
+}
+
+/// Longer than any run.
+const FOR_EVER: Duration = Duration::from_secs(3_600);
+
+/// Why a replica does not take part while the others are healed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Away {
+    /// It is not started again.
+    Dead,
+    /// Its disk hangs.
+    DiskStuck,
+    /// It is stopped.
+    Paused,
 }

@@ -6,9 +6,10 @@ use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::task::{AbortHandle, LocalSet};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use toystore_host::ambient::{Surroundings, within};
 
 use super::control::Control;
@@ -58,6 +59,25 @@ impl Life {
     fn wake(&self) {
         let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
         waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Waits for what a process does; says so when it takes longer than `limit`, pauses apart.
+pub async fn in_time<T>(
+    life: &Life,
+    limit: Duration,
+    act: impl Future<Output = T>,
+    late: impl Fn(),
+) -> T {
+    let mut act = std::pin::pin!(act);
+    loop {
+        let before = life.pauses();
+        if let Ok(done) = timeout(limit, &mut act).await {
+            return done;
+        }
+        if before == life.pauses() && !before.1 {
+            late();
+        }
     }
 }
 

@@ -97,6 +97,10 @@ counts! {
     partitions,
     /// Messages that came after their sender had given up.
     late,
+    /// Replicas that were not healed while orders had to be placed.
+    away,
+    /// Calls that went to the leader through a follower.
+    forwarded,
     /// Disks without room for more.
     full,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::sleep;
+use toystore_authority::messages::{Propose, Proposed};
 use toystore_catalog::shelf::Shelf;
 use toystore_catalog::writer::Writer;
 use toystore_catalog::{desk as catalog_desk, restock, writer};
@@ -18,6 +19,7 @@ use toystore_front_end::desk::desk as front_end_desk;
 use toystore_front_end::parts::Parts;
 use toystore_front_end::peers::Peers;
 use toystore_host::ambient::{boot_millis, random};
+use toystore_host::calls::WIRE_VERSION;
 use toystore_host::limits::{
     CACHE_CAPACITY, HEARTBEAT_INTERVAL, LEASE_DRIFT_ALLOWANCE, SILENCE_TICKS, STUCK_TICKS,
 };
@@ -162,15 +164,27 @@ impl World {
             (Name::FrontEnd(_), "invalidate") => {
                 self.control.count(|seen| seen.invalidations += 1);
             }
+            (Name::Order(_), "forward") => self.control.count(|seen| seen.forwarded += 1),
+            (Name::Catalog, "propose") => self.proposed(frame, answer),
             (Name::Order(id), "place-order") => self.placed(id, frame, answer),
             _ => {}
         }
     }
 
+    /// No simulated disk is put back from an old copy.
+    fn proposed(&self, frame: &[u8], answer: &[u8]) {
+        let propose: Result<Propose, _> = toystore_codec::decode(WIRE_VERSION, frame);
+        let proposed: Result<Proposed, _> = toystore_codec::decode(WIRE_VERSION, answer);
+        if let (Ok(Propose { proposal }), Ok(Proposed::Accepted(_))) = (propose, proposed)
+            && !proposal.unfit.is_empty()
+        {
+            self.control.fail("a member that lost nothing is said to be unfit".to_owned());
+        }
+    }
+
     fn placed(&self, by: ReplicaId, frame: &[u8], answer: &[u8]) {
-        let version = toystore_host::calls::WIRE_VERSION;
-        let place: Result<PlaceOrder, _> = toystore_codec::decode(version, frame);
-        let reply: Result<OrderReply, _> = toystore_codec::decode(version, answer);
+        let place: Result<PlaceOrder, _> = toystore_codec::decode(WIRE_VERSION, frame);
+        let reply: Result<OrderReply, _> = toystore_codec::decode(WIRE_VERSION, answer);
         if let (Ok(place), Ok(OrderReply::Placed(number))) = (place, reply) {
             let member = self.disks.borrow()[&by].member(by);
             self.watch.acknowledged(member, &place, number);

@@ -15,14 +15,16 @@ use toystore_authority::memory::MemoryDatabase;
 use toystore_authority::{Database, Transaction, products};
 use toystore_domain::{Cents, ProductName};
 use toystore_front_end::parts::Parts;
+use toystore_host::limits::REQUEST_DEADLINE;
 use toystore_host::{Address, CallError, Caller, ClusterConfig, Desk};
 use toystore_replication::{ClusterId, ReplicaId, StoreId};
 
 use super::control::Control;
 use super::disk::Disk;
+use super::faults::Away;
 use super::network::{Lines, Parcel, SimulatedWire};
 use super::plan::Plan;
-use super::process::{Machine, Process};
+use super::process::{Machine, Process, in_time};
 use super::watch::Watch;
 use crate::history::Call;
 
@@ -117,6 +119,8 @@ pub struct World {
     pub disks: RefCell<BTreeMap<ReplicaId, Disk>>,
     /// Replicas whose disks are to be replaced.
     pub doomed: RefCell<BTreeSet<ReplicaId>>,
+    /// Replicas that are not healed before orders were placed without them.
+    pub away: RefCell<BTreeMap<ReplicaId, Away>>,
     /// How many databases there ever were.
     pub stores: RefCell<u128>,
     /// Where the replicas are.
@@ -149,6 +153,7 @@ impl World {
             lines: RefCell::new(Lines::new(&control, plan.weather)),
             calls: RefCell::default(),
             doomed: RefCell::default(),
+            away: RefCell::default(),
             stores: RefCell::new(disks.len() as u128),
             disks: RefCell::new(disks),
             catalog,
@@ -234,6 +239,9 @@ impl World {
         spawn_local(async move {
             sleep(pause).await;
             if let Name::Order(id) = name {
+                while world.away.borrow().contains_key(&id) {
+                    sleep(Duration::from_millis(50)).await;
+                }
                 world.replace_disk(id);
             }
             world.start(name);
@@ -293,7 +301,7 @@ impl World {
             spawn_local(self.clone().deliver_again(to, parcel.name, parcel.frame.clone()));
         }
         let answer = match handed_over {
-            None => Err(CallError::NotSent),
+            None => Err(CallError::NobodyThere),
             Some((mut answer, task)) => tokio::select! {
                 biased;
                 answer = &mut answer => answer.unwrap_or(Err(CallError::Unknown)),
@@ -343,12 +351,28 @@ impl World {
         };
         let (tell, told) = oneshot::channel();
         let (world, frame) = (self.clone(), frame.to_vec());
+        let life = node.process.life.clone();
         let task = node.process.spawn(async move {
-            let answer = answer.await.map_err(|refusal| CallError::of_status(refusal.status()));
+            let answer = in_time(&life, ANSWER_TIME, answer, || world.hangs(to, name)).await;
+            let answer = answer.map_err(|refusal| CallError::of_status(refusal.status()));
             world.answers(to, name, &frame, &answer);
             let _ = tell.send(answer);
         })?;
         Some((told, task))
+    }
+}
+
+/// Calls that a process answers in time, whatever its disk and the other processes do.
+const ANSWERED_IN_TIME: [&str; 6] =
+    ["place-order", "read-order", "list-orders", "forward", "status", "view-notice"];
+/// So much later than the longest patience at the latest.
+const ANSWER_TIME: Duration = REQUEST_DEADLINE.saturating_add(Duration::from_secs(1));
+
+impl World {
+    fn hangs(&self, who: Name, call: &str) {
+        if ANSWERED_IN_TIME.contains(&call) {
+            self.control.fail(format!("I11: {} does not answer {call}", who.label()));
+        }
     }
 }
 
