@@ -25,7 +25,7 @@ pub trait Call: Serialize + DeserializeOwned + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// Nothing was sent: the connection was refused, so nobody listens there.
-    #[error("nobody listens there")]
+    #[error("not reachable: nobody listens there")]
     NobodyThere,
     /// Nothing was sent: no connection, or the message is too large for a frame.
     #[error("not reachable")]
