@@ -17,7 +17,7 @@ use toystore_host::ambient::chance;
 use toystore_host::fail_point::{self, FailPoint};
 use toystore_host::limits::{APPEND_TIMEOUT, CALL_TIMEOUT, HEALTH_TIMEOUT, PROBE_TIMEOUT};
 use toystore_host::{CallError, Shutdown, ambient};
-use toystore_replication::choice::{Choice, Health, RoleName, choose};
+use toystore_replication::choice::{Choice, Health, RoleName, choose, choose_again};
 use toystore_replication::messages::{ReadView, Status, ViewNotice};
 use toystore_replication::view::Proposal;
 use toystore_replication::{ReplicaId, View};
@@ -142,35 +142,29 @@ impl Chooser {
     }
 
     async fn round(&self) -> Round {
-        let (read, mut answers) = tokio::join!(self.read_view(), self.peers.statuses());
+        let (read, answers) = tokio::join!(self.read_view(), self.peers.statuses());
         let Ok(view) = read else { return self.without_catalog(&answers) };
         if let Some(view) = &view
             && let Some(serving) = self.leads(view, &answers).await
         {
             return Round::Led { serving };
         }
-        match self.choose(view.as_ref(), &mut answers).await {
+        match self.choose(view.as_ref(), &answers).await {
             Choice::Wait(waiting) => Round::Nobody(waiting.to_string()),
             Choice::Propose(proposal) => self.propose(view.as_ref(), proposal, &answers).await,
         }
     }
 
-    async fn choose(
-        &self,
-        view: Option<&View>,
-        answers: &mut BTreeMap<ReplicaId, Health>,
-    ) -> Choice {
+    async fn choose(&self, view: Option<&View>, answers: &BTreeMap<ReplicaId, Health>) -> Choice {
         let configured: Vec<_> = self.peers.cluster().replicas.keys().copied().collect();
         let choice = choose(view, &configured, answers);
-        let Choice::Propose(Proposal { unfit, .. }) = &choice else { return choice };
-        if unfit.is_empty() {
-            return choice;
+        match (&choice, view) {
+            (Choice::Propose(Proposal { unfit, .. }), Some(view)) if !unfit.is_empty() => {
+                let again = self.peers.statuses_of(unfit.iter()).await;
+                choose_again(view, answers, unfit, again)
+            }
+            _ => choice,
         }
-        // Answers are of different moments: one that came before an order was committed lacks it.
-        let again = self.peers.statuses_of(unfit.iter()).await;
-        answers.retain(|id, _| !unfit.contains(id));
-        answers.extend(again);
-        choose(view, &configured, answers)
     }
 
     async fn read_view(&self) -> Result<Option<View>, CallError> {

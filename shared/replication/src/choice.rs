@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use toystore_domain::OrderNumber;
 use toystore_mutants::{Mutant, broken};
 
 use crate::view::Proposal;
@@ -26,7 +27,7 @@ pub struct Health {
     /// Where its log stands.
     pub last: Position,
     /// The last order that it knows to be committed.
-    pub commit: toystore_domain::OrderNumber,
+    pub commit: OrderNumber,
     /// What it does.
     pub role: RoleName,
     /// It has work and cannot get on with it.
@@ -98,8 +99,23 @@ pub fn choose(
 ) -> Choice {
     match view {
         None => choose_first(configured, answers),
-        Some(view) => choose_next(view, answers),
+        Some(view) => choose_next(view, answers, committed(view, answers)),
     }
+}
+
+/// Decides once more after those who seemed unfit were asked again. Answers are of different
+/// moments: a member's log must hold only what others knew to be committed before it was asked.
+#[must_use]
+pub fn choose_again(
+    view: &View,
+    earlier: &BTreeMap<ReplicaId, Health>,
+    unfit: &[ReplicaId],
+    again: BTreeMap<ReplicaId, Health>,
+) -> Choice {
+    let mut answers = earlier.clone();
+    answers.retain(|id, _| !unfit.contains(id));
+    answers.extend(again);
+    choose_next(view, &answers, committed(view, earlier))
 }
 
 fn choose_first(configured: &[ReplicaId], answers: &BTreeMap<ReplicaId, Health>) -> Choice {
@@ -121,13 +137,25 @@ fn is_empty(health: &Health) -> bool {
     health.last == Position::ORIGIN && health.promise == Epoch(0) && health.cluster.is_none()
 }
 
-fn choose_next(view: &View, answers: &BTreeMap<ReplicaId, Health>) -> Choice {
-    let may_lead = |member| view.has_in_sync(member) || broken(Mutant::ElectOutsideInSync);
-    let in_sync = answers.values().filter(|health| may_lead(&health.member));
-    // Whoever lacks what another knows to be committed was rolled back.
-    let commit = in_sync.clone().map(|health| health.commit).max().unwrap_or_default();
+fn may_lead(view: &View, health: &Health) -> bool {
+    view.has_in_sync(&health.member) || broken(Mutant::ElectOutsideInSync)
+}
+
+/// What in-sync members know to be committed.
+fn committed(view: &View, answers: &BTreeMap<ReplicaId, Health>) -> OrderNumber {
+    let in_sync = answers.values().filter(|health| may_lead(view, health));
+    in_sync.map(|health| health.commit).max().unwrap_or_default()
+}
+
+/// Whoever lacks what others knew to be committed was rolled back.
+fn choose_next(
+    view: &View,
+    answers: &BTreeMap<ReplicaId, Health>,
+    committed: OrderNumber,
+) -> Choice {
     let whole =
-        |health: &&Health| health.last.number >= commit || broken(Mutant::ElectOutsideInSync);
+        |health: &&Health| health.last.number >= committed || broken(Mutant::ElectOutsideInSync);
+    let in_sync = answers.values().filter(|health| may_lead(view, health));
     let (whole, unfit): (Vec<_>, Vec<_>) = in_sync.partition(whole);
     let unfit = unfit.iter().map(|health| health.member.id).collect();
     propose(view.revision, whole, unfit)
@@ -143,8 +171,6 @@ fn propose(revision: Revision, candidates: Vec<&Health>, unfit: Vec<ReplicaId>) 
 
 #[cfg(test)]
 mod tests {
-    use toystore_domain::OrderNumber;
-
     use super::*;
     use crate::{Incarnation, StoreId};
 
@@ -215,5 +241,31 @@ mod tests {
         assert_eq!((elected.leader, elected.in_sync), (health(1).member, vec![health(1).member]));
         let waiting = Choice::Wait(Waiting::InSync(vec![ReplicaId(1), ReplicaId(2)]));
         assert_eq!(choose(Some(&view), &ALL, &answers(&[health(3)])), waiting);
+    }
+
+    #[test]
+    fn an_answer_of_a_later_moment_makes_nobody_unfit() {
+        let view = View {
+            cluster: ClusterId(1),
+            epoch: Epoch(1),
+            revision: Revision(1),
+            leader: health(3).member,
+            in_sync: vec![health(1).member, health(2).member, health(3).member],
+        };
+        let at = |id, number| Health {
+            commit: OrderNumber(number),
+            last: Position { number: OrderNumber(number), ..Position::ORIGIN },
+            ..health(id)
+        };
+        let early = answers(&[at(1, 8), at(2, 11)]);
+        let Choice::Propose(first) = choose(Some(&view), &ALL, &early) else { panic!() };
+        assert_eq!(first.unfit, [ReplicaId(1)]);
+        let again =
+            |number| match choose_again(&view, &early, &first.unfit, answers(&[at(1, number)])) {
+                Choice::Propose(proposal) => proposal.unfit,
+                Choice::Wait(waiting) => panic!("{waiting}"),
+            };
+        assert_eq!(again(14), [], "what it knows now, the other could not know then");
+        assert_eq!(again(10), [ReplicaId(1)], "it lost an order");
     }
 }
