@@ -11,12 +11,14 @@
 //! | [`check`] | whether the store still says what it said |
 //! | [`stats`] | counts, percentiles, the longest gap |
 //! | [`report`] | the outcome of a run as JSON, as text, and as an exit code |
+//! | [`load`] | as many requests as a store takes, with exact times |
 //! | [`commands`] | one request from the command line |
 //! | [`table`] | columns for people |
 
 pub mod api;
 pub mod check;
 pub mod commands;
+pub mod load;
 pub mod options;
 pub mod patience;
 pub mod report;
@@ -89,6 +91,7 @@ impl Failure {
 pub async fn execute(options: Options) -> Exit {
     let done = match options {
         Options::Run(options) => run::run(options).await,
+        Options::Load(options) => load::load(options).await,
         Options::Get(options) => commands::get(options).await,
         Options::Buy(options) => commands::buy(options).await,
         Options::Order(options) => commands::order(options).await,

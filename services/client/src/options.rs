@@ -34,6 +34,21 @@ EXAMPLES:
 
 Ctrl-C ends the shopping and goes on to the check; a second one leaves at once.";
 
+const LOAD_EXAMPLES: &str = "\
+EXAMPLES:
+    Cached look-ups as fast as they are answered:
+        toystore-client load --connections 64
+    Purchases only:
+        toystore-client load -p 1 --connections 256 --product Tux,Whale,Risk
+    A thousand requests per second, whatever the store does; a fifth are purchases:
+        toystore-client load --rate 1000 -p 0.2 --seconds 60
+
+In a closed loop (without --rate) a connection sends its next request when the last is answered. In
+an open loop requests are due at fixed instants, and their time counts from then: a store that
+stalls does not hide it. Every purchase has a key of its own, and is sent once.
+
+Exit code 3: nothing was answered.";
+
 /// A customer of the toy store: shops, checks and measures
 #[derive(Debug, StructOpt)]
 #[structopt(name = "toystore-client", after_help = EXAMPLES)]
@@ -50,6 +65,9 @@ pub enum Options {
     /// Looks up an order
     #[structopt(after_help = "EXAMPLE:\n    toystore-client order 17")]
     Order(Order),
+    /// Puts the store under load, and measures
+    #[structopt(after_help = LOAD_EXAMPLES)]
+    Load(Load),
     /// Shows who leads and who keeps up
     #[structopt(after_help = "EXAMPLE:\n    toystore-client status --json")]
     Status(Status),
@@ -86,6 +104,42 @@ pub struct Run {
     /// Writes everything about the run to this file, as JSON
     #[structopt(long, env = "TOYSTORE_REPORT", parse(from_os_str))]
     pub report: Option<PathBuf>,
+}
+
+/// What `load` takes.
+#[derive(Debug, StructOpt)]
+pub struct Load {
+    /// Where to shop; connections are spread over all of them.
+    #[structopt(flatten)]
+    pub reach: Reach,
+    /// How many requests are under way at once, 1 to 10000
+    #[structopt(long, default_value = "64", parse(try_from_str = connections))]
+    pub connections: usize,
+    /// Threads that send them, 1 to 64
+    #[structopt(long, default_value = "1", parse(try_from_str = threads))]
+    pub threads: usize,
+    /// For how many seconds it is measured, 1 to 86400
+    #[structopt(long, default_value = "10", parse(try_from_str = seconds))]
+    pub seconds: Duration,
+    /// For how many seconds it goes on before, 0 to 3600
+    #[structopt(long, default_value = "1", parse(try_from_str = patience))]
+    pub warm_up: Duration,
+    /// Open loop: so many requests per second, 0.1 to 1000000
+    #[structopt(long, parse(try_from_str = rate))]
+    pub rate: Option<f64>,
+    /// How many of the requests are purchases, 0 to 1
+    #[structopt(short = "p", long, default_value = "0", parse(try_from_str = probability))]
+    pub probability: f64,
+    /// Only these toys, separated by commas; all of the first page if left out
+    #[structopt(long = "product", value_name = "NAME", require_delimiter = true,
+        parse(try_from_str = name))]
+    pub products: Vec<ProductName>,
+    /// Repeats a load's choices and keys
+    #[structopt(long)]
+    pub seed: Option<u64>,
+    /// Prints the figures as JSON
+    #[structopt(long)]
+    pub json: bool,
 }
 
 /// What `get` takes.
@@ -181,6 +235,14 @@ impl Reach {
 pub struct FrontEnd(String);
 
 impl FrontEnd {
+    /// `HOST:PORT`.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let authority = self.0.trim_start_matches("http://");
+        let has_port = authority.rsplit(':').next().is_some_and(|port| port.parse::<u16>().is_ok());
+        if has_port { authority.to_owned() } else { format!("{authority}:80") }
+    }
+
     /// The address of a page below it.
     #[must_use]
     pub fn page(&self, path: &str) -> String {
@@ -208,6 +270,23 @@ fn between(text: &str, least: u64, most: u64) -> Result<u64, String> {
 
 fn clients(text: &str) -> Result<u64, String> {
     between(text, 1, 1000)
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    between(text, 1, 10_000).map(|number| number as usize)
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    between(text, 1, 64).map(|number| number as usize)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    between(text, 1, 86_400).map(Duration::from_secs)
+}
+
+fn rate(text: &str) -> Result<f64, &'static str> {
+    let rate = text.parse().ok().filter(|rate| (0.1..=1e6).contains(rate));
+    rate.ok_or("must be a number from 0.1 to 1000000")
 }
 
 fn iterations(text: &str) -> Result<u64, String> {
@@ -254,6 +333,9 @@ mod tests {
         }
         let slash: FrontEnd = "http://a:1/".parse().unwrap();
         assert_eq!(slash.page("/orders"), "http://a:1/orders");
+        let authority = |text: &str| text.parse::<FrontEnd>().unwrap().authority();
+        assert_eq!(authority("http://localhost"), "localhost:80");
+        assert_eq!(authority("http://[::1]:6060/"), "[::1]:6060");
     }
 
     #[test]
