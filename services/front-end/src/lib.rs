@@ -9,11 +9,13 @@
 //! | [`routes`] | each path, its methods, its answers |
 //! | [`requests`] | what a request says, read strictly |
 //! | [`products`] | products, from the cache or the catalog |
+//! | [`page`] | a product as customers get it |
 //! | [`cache`] | when a cached product is an answer, and what may be cached |
 //! | [`lease_keeper`] | keeping the lease under which the cache answers |
 //! | [`orders`] | placing an order: one attempt, many copies, and when its outcome is known |
 //! | [`reads`] | reading orders: what is there, and what is proven not to be |
 //! | [`relay`] | asking the leader, by itself or through a follower |
+//! | [`shipping`] | orders on their way to a leader, many in one call |
 //! | [`leader`] | what is known about who leads |
 //! | [`choosing`] | watching the leader, and choosing another |
 //! | [`peers`] | the processes this one talks to |
@@ -32,6 +34,7 @@ pub mod lease_keeper;
 pub mod metrics;
 pub mod options;
 pub mod orders;
+pub mod page;
 pub mod parts;
 pub mod peers;
 pub mod products;
@@ -39,6 +42,7 @@ pub mod reads;
 pub mod relay;
 pub mod requests;
 pub mod routes;
+pub mod shipping;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;

@@ -1,6 +1,7 @@
 //! The processes this one talks to: the catalog and the order replicas.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -14,6 +15,12 @@ use toystore_replication::messages::Status;
 #[derive(Clone, Debug)]
 pub struct Peers {
     caller: Caller,
+    places: Arc<Places>,
+}
+
+/// Where they listen.
+#[derive(Debug)]
+struct Places {
     catalog: Address,
     cluster: ClusterConfig,
 }
@@ -22,19 +29,19 @@ impl Peers {
     /// The catalog and the replicas, called with `caller`.
     #[must_use]
     pub fn new(caller: Caller, catalog: Address, cluster: ClusterConfig) -> Self {
-        Self { caller, catalog, cluster }
+        Self { caller, places: Arc::new(Places { catalog, cluster }) }
     }
 
     /// Where the catalog listens.
     #[must_use]
     pub fn catalog_address(&self) -> &Address {
-        &self.catalog
+        &self.places.catalog
     }
 
     /// The configured replicas.
     #[must_use]
     pub fn cluster(&self) -> &ClusterConfig {
-        &self.cluster
+        &self.places.cluster
     }
 
     /// Asks the catalog.
@@ -46,7 +53,7 @@ impl Peers {
         call: &C,
         timeout: Duration,
     ) -> Result<C::Reply, CallError> {
-        self.caller.call(&self.catalog, call, timeout).await
+        self.caller.call(&self.places.catalog, call, timeout).await
     }
 
     /// Asks a replica; one that is not configured is not reachable.
@@ -59,7 +66,7 @@ impl Peers {
         call: &C,
         timeout: Duration,
     ) -> Result<C::Reply, CallError> {
-        match self.cluster.address(id) {
+        match self.places.cluster.address(id) {
             Some(address) => self.caller.call(address, call, timeout).await,
             None => Err(CallError::NotSent),
         }
@@ -67,7 +74,7 @@ impl Peers {
 
     /// Asks every replica at once how it is; those that do not answer in time are left out.
     pub async fn statuses(&self) -> BTreeMap<ReplicaId, Health> {
-        self.statuses_of(self.cluster.replicas.keys()).await
+        self.statuses_of(self.places.cluster.replicas.keys()).await
     }
 
     /// The same of these replicas.

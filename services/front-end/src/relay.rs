@@ -6,11 +6,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 use toystore_host::retry::{Backoff, RetryBudget};
 use toystore_host::{Call, CallError};
-use toystore_replication::messages::{Forward, Forwarded, ListOrders, PlaceOrder, ReadOrder};
+use toystore_replication::messages::{
+    Forward, Forwarded, ListOrders, OrderReply, PlaceOrder, ReadOrder,
+};
 use toystore_replication::{Epoch, ReplicaId};
 
 use crate::leader::{Known, Leadership, Reach};
 use crate::peers::Peers;
+use crate::shipping::Shipping;
 
 /// A call that a follower passes on.
 pub trait Relayed: Call {
@@ -18,10 +21,17 @@ pub trait Relayed: Call {
     fn forward(self) -> Forward;
     /// The leader's answer, if it is one to this kind of call.
     fn answer(forwarded: Forwarded) -> Option<Self::Reply>;
+    /// Asks the leader itself.
+    fn direct(
+        self,
+        relay: &Relay,
+        leader: ReplicaId,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Self::Reply, CallError>> + Send;
 }
 
 macro_rules! relayed {
-    ($($call:ty: $variant:ident;)*) => {
+    ($($call:ty: $variant:ident by $direct:path;)*) => {
         $(impl Relayed for $call {
             fn forward(self) -> Forward {
                 Forward::$variant(self)
@@ -32,14 +42,22 @@ macro_rules! relayed {
                     _ => None,
                 }
             }
+            async fn direct(
+                self,
+                relay: &Relay,
+                leader: ReplicaId,
+                timeout: Duration,
+            ) -> Result<Self::Reply, CallError> {
+                $direct(relay, leader, self, timeout).await
+            }
         })*
     };
 }
 
 relayed! {
-    PlaceOrder: Order;
-    ReadOrder: Read;
-    ListOrders: List;
+    PlaceOrder: Order by Relay::ship;
+    ReadOrder: Read by Relay::call;
+    ListOrders: List by Relay::call;
 }
 
 /// The way to the leader of one epoch.
@@ -69,6 +87,7 @@ pub enum Missed {
 pub struct Relay {
     leadership: Arc<Leadership>,
     peers: Peers,
+    shipping: Arc<Shipping>,
     budget: RetryBudget,
 }
 
@@ -76,7 +95,8 @@ impl Relay {
     /// Goes where `leadership` says.
     #[must_use]
     pub fn new(leadership: Arc<Leadership>, peers: Peers) -> Self {
-        Self { leadership, peers, budget: RetryBudget::new() }
+        let shipping = Arc::new(Shipping::new(peers.clone()));
+        Self { leadership, peers, shipping, budget: RetryBudget::new() }
     }
 
     /// What is known about who leads.
@@ -132,13 +152,32 @@ impl Relay {
         timeout: Duration,
     ) -> Result<C::Reply, Missed> {
         let Some(via) = route.via else {
-            return self.peers.replica(route.leader, &call, timeout).await.map_err(missed);
+            return call.direct(self, route.leader, timeout).await.map_err(missed);
         };
         match self.peers.replica(via, &call.forward(), timeout).await.map_err(missed)? {
             Forwarded::NotSent => Err(Missed::NotDone),
             Forwarded::Unknown => Err(Missed::Unknown),
             forwarded => C::answer(forwarded).ok_or(Missed::Unknown),
         }
+    }
+
+    /// Orders go together with others.
+    async fn ship(
+        &self,
+        leader: ReplicaId,
+        place: PlaceOrder,
+        timeout: Duration,
+    ) -> Result<OrderReply, CallError> {
+        self.shipping.place(leader, place, timeout).await
+    }
+
+    async fn call<C: Call>(
+        &self,
+        leader: ReplicaId,
+        call: C,
+        timeout: Duration,
+    ) -> Result<C::Reply, CallError> {
+        self.peers.replica(leader, &call, timeout).await
     }
 
     /// Waits until this is no longer the way.

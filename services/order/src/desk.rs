@@ -12,7 +12,7 @@ use toystore_replication::choice::Health;
 use toystore_replication::effects::Reply;
 use toystore_replication::messages::{
     Append, Fetch, Forward, Forwarded, Join, ListOrders, ListReply, OrderRefusal, OrderReply,
-    PlaceOrder, Probe, ReadOrder, ReadReply, Status, ViewNotice,
+    PlaceOrder, PlaceOrders, Probe, ReadOrder, ReadReply, Status, ViewNotice,
 };
 use toystore_replication::{Event, Request};
 
@@ -39,6 +39,7 @@ pub struct Shared {
 pub fn desk(shared: &Shared, metrics: Metrics) -> Desk {
     Desk::new(metrics)
         .on(shared, place_order)
+        .on(shared, place_orders)
         .on(shared, read_order)
         .on(shared, list_orders)
         .on(shared, forward)
@@ -74,6 +75,24 @@ async fn place_order(shared: Shared, place: PlaceOrder) -> Result<OrderReply, Re
         Reply::Order(reply) => Ok(reply),
         _ => mismatch(),
     }
+}
+
+async fn place_orders(shared: Shared, call: PlaceOrders) -> Result<Vec<OrderReply>, Refusal> {
+    if shared.full.load(Ordering::Relaxed) {
+        let busy = OrderReply::Refused(OrderRefusal::Busy);
+        return Ok(vec![busy; call.orders.len()]);
+    }
+    let with_patience = |place: PlaceOrder| {
+        let patience = patience(place.patience_ms);
+        (place, patience)
+    };
+    let replies = shared.node.order_all(call.orders.into_iter().map(with_patience).collect()).await;
+    let known = |reply| match reply {
+        Ok(Reply::Order(reply)) => reply,
+        // The process ends, or what came of it cannot be said.
+        Ok(_) | Err(Stopping) => OrderReply::Unknown,
+    };
+    Ok(replies.into_iter().map(known).collect())
 }
 
 async fn read_order(shared: Shared, read: ReadOrder) -> Result<ReadReply, Refusal> {

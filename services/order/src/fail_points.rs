@@ -155,7 +155,7 @@ fn cause(event: &Event) -> Cause {
     match event {
         Event::Answered(_, Answer::Transacted(_)) => Cause::Transacted,
         Event::Answered(_, Answer::Fetched(Fetched::Page { more: true, .. })) => Cause::Page,
-        Event::Request(..) => Cause::Request,
+        Event::Request(..) | Event::Orders(_) => Cause::Request,
         _ => Cause::Other,
     }
 }

@@ -1,17 +1,18 @@
 //! The one loop that owns the replication core: it takes the next event, lets the core take one
 //! step, and performs the effects in their order. Nothing else touches the core.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use futures_util::future::join_all;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use toystore_host::limits::TICK;
 use toystore_replication::choice::Health;
 use toystore_replication::effects::Reply;
+use toystore_replication::messages::PlaceOrder;
 use toystore_replication::{Event, Fatal, Replica, Request, Stored, Ticket};
 
 use crate::edge::CallingEdge;
@@ -23,6 +24,8 @@ pub enum Input {
     Event(Event),
     /// Somebody asks, and waits for the reply there.
     Ask(Ticket, Request, oneshot::Sender<Reply>),
+    /// A front end asks for orders, and waits for each reply.
+    Orders(Vec<(Ticket, PlaceOrder, oneshot::Sender<Reply>)>),
     /// The process ends.
     Stop,
 }
@@ -31,7 +34,7 @@ pub enum Input {
 #[derive(Clone)]
 pub struct Node {
     inbox: UnboundedSender<Input>,
-    next_ticket: Arc<std::sync::atomic::AtomicU64>,
+    next_ticket: Arc<AtomicU64>,
     health: Arc<RwLock<Option<Health>>>,
 }
 
@@ -90,7 +93,32 @@ impl Node {
     /// # Errors
     /// [`Stopping`].
     pub async fn ask_for(&self, request: Request, patience: Duration) -> Result<Reply, Stopping> {
-        let (ticket, mut reply) = self.send(request);
+        let (ticket, reply) = self.send(request);
+        self.wait(ticket, reply, patience).await
+    }
+
+    /// Asks the core for orders that came together, each as patiently as it says; what comes of
+    /// each is waited for.
+    pub async fn order_all(
+        &self,
+        orders: Vec<(PlaceOrder, Duration)>,
+    ) -> Vec<Result<Reply, Stopping>> {
+        let (mut asked, mut waits) = (Vec::new(), Vec::new());
+        for (place, patience) in orders {
+            let (ticket, (tell, told)) = (self.ticket(), oneshot::channel());
+            asked.push((ticket, place, tell));
+            waits.push(self.wait(ticket, told, patience));
+        }
+        let _ = self.inbox.send(Input::Orders(asked));
+        join_all(waits).await
+    }
+
+    async fn wait(
+        &self,
+        ticket: Ticket,
+        mut reply: oneshot::Receiver<Reply>,
+        patience: Duration,
+    ) -> Result<Reply, Stopping> {
         let mut waiting = Waiting { node: self, ticket, answered: false };
         if let Ok(reply) = tokio::time::timeout(patience, &mut reply).await {
             waiting.answered = true;
@@ -101,10 +129,13 @@ impl Node {
     }
 
     fn send(&self, request: Request) -> (Ticket, oneshot::Receiver<Reply>) {
-        let ticket = self.next_ticket.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let (tell, told) = oneshot::channel();
-        let _ = self.inbox.send(Input::Ask(Ticket(ticket), request, tell));
-        (Ticket(ticket), told)
+        let (ticket, (tell, told)) = (self.ticket(), oneshot::channel());
+        let _ = self.inbox.send(Input::Ask(ticket, request, tell));
+        (ticket, told)
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket(self.next_ticket.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -121,22 +152,6 @@ impl Drop for Waiting<'_> {
             self.node.tell(Event::Expired(self.ticket));
         }
     }
-}
-
-/// Runs the loop on a thread of its own: the core reads its database, and waits for nobody.
-///
-/// # Errors
-/// The system gives no thread.
-pub fn start<S: Stored + Send + 'static>(
-    node: &Node,
-    inputs: UnboundedReceiver<Input>,
-    replica: Replica<S>,
-    edge: CallingEdge,
-) -> std::io::Result<JoinHandle<Result<(), Fatal>>> {
-    let (node, runtime) = (node.clone(), Handle::current());
-    std::thread::Builder::new()
-        .name("order-core".to_owned())
-        .spawn(move || runtime.block_on(drive(&node, inputs, replica, edge)))
 }
 
 /// The loop. It ends when it is told to stop, or with the core's [`Fatal`].
@@ -157,6 +172,13 @@ pub async fn drive<S: Stored>(
             Ok(Some(Input::Ask(ticket, request, reply_to))) => {
                 edge.edge.expect(ticket, reply_to);
                 Some(Event::Request(ticket, request))
+            }
+            Ok(Some(Input::Orders(asked))) => {
+                let expect = |(ticket, place, reply_to)| {
+                    edge.edge.expect(ticket, reply_to);
+                    (ticket, place)
+                };
+                Some(Event::Orders(asked.into_iter().map(expect).collect()))
             }
             Err(_) => None,
             Ok(Some(Input::Stop) | None) => return Ok(()),

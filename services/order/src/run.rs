@@ -52,8 +52,8 @@ pub enum OrderError {
     /// Its database cannot be relied on any more.
     #[error("{0}")]
     Fatal(Fatal),
-    /// A thread ended that never should.
-    #[error("a thread of the replica broke off; see the log above; start it again")]
+    /// A task ended that never should.
+    #[error("a task of the replica broke off; see the log above; start it again")]
     Broken,
     /// The cluster token cannot be read.
     #[error("{0}")]
@@ -67,9 +67,6 @@ pub enum OrderError {
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
-    /// The system gives no thread.
-    #[error("cannot start a thread: {0}")]
-    Thread(io::Error),
 }
 
 impl From<StorageError> for OrderError {
@@ -112,31 +109,26 @@ pub async fn run(
     let save = Box::new(move |id, write| writer.write(id, write));
     let edge = CallingEdge::new(save, caller.clone(), replicas.clone(), catalog, node.inbox());
     let replica = Replica::new(settings(&options), saved, reader.clone());
-    let core = node::start(&node, inputs, replica, edge).map_err(OrderError::Thread)?;
+    let loops = node.clone();
+    let mut core = tokio::spawn(async move { node::drive(&loops, inputs, replica, edge).await });
     let full = Arc::new(AtomicBool::new(false));
     let shared = Shared { node: node.clone(), caller, replicas, full: full.clone() };
     let routes = routes(shared, reader, token, Metrics::new());
     let serving = serve(listener, routes, ServeOptions::default(), shutdown);
-    let ended = tokio::task::spawn_blocking(move || core.join());
-    tokio::pin!(serving, ended);
+    tokio::pin!(serving);
     let core = tokio::select! {
         () = &mut serving => {
             node.stop();
-            ended.await
+            core.await
         }
-        core = &mut ended => core,
-        error = &mut failure => {
-            node.stop();
-            // The thread must be gone before the runtime that it waits on.
-            let _ = ended.await;
-            return error.map_or(Ok(()), |error| Err(OrderError::Storage(error)));
-        }
-        () = watch_space(options.data.clone(), full) => Ok(Ok(Ok(()))),
+        core = &mut core => core,
+        error = &mut failure => return error.map_or(Ok(()), |error| Err(OrderError::Storage(error))),
+        () = watch_space(options.data.clone(), full) => Ok(Ok(())),
     };
     match core {
-        Ok(Ok(Ok(()))) => Ok(()),
-        Ok(Ok(Err(fatal))) => Err(end_fatally(fatal, &options.data)),
-        Ok(Err(_)) | Err(_) => Err(OrderError::Broken),
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(fatal)) => Err(end_fatally(fatal, &options.data)),
+        Err(_) => Err(OrderError::Broken),
     }
 }
 

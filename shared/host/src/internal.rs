@@ -11,8 +11,8 @@ use toystore_replication::View;
 use toystore_replication::choice::Health;
 use toystore_replication::messages::{
     Append, Appended, Changed, ExportOrders, Fetch, Fetched, Forward, Forwarded, Join, Joined,
-    ListOrders, ListReply, ListReservations, OrderReply, OrdersPage, PlaceOrder, Probe, ReadOrder,
-    ReadReply, ReadView, Reservations, Status, Transact, Transacted, ViewNotice,
+    ListOrders, ListReply, ListReservations, OrderReply, OrdersPage, PlaceOrder, PlaceOrders,
+    Probe, ReadOrder, ReadReply, ReadView, Reservations, Status, Transact, Transacted, ViewNotice,
 };
 use toystore_replication::view::MemberChange;
 
@@ -49,6 +49,7 @@ endpoints! {
 // An order replica's, for front ends, the catalog and the inspector.
 endpoints! {
     "place-order": PlaceOrder => OrderReply;
+    "place-orders": PlaceOrders => Vec<OrderReply>;
     "read-order": ReadOrder => ReadReply;
     "list-orders": ListOrders => ListReply;
     "forward": Forward => Forwarded;

@@ -76,6 +76,13 @@ pub const CLIENT_POOL_IDLE: Duration = Duration::from_secs(15);
 
 /// Orders in one transaction at the catalog.
 pub const ORDER_BATCH: usize = 512;
+/// Calls with orders that a front end has under way to a leader, as long as they are answered
+/// quickly: what comes meanwhile goes with the next, many orders in one.
+pub const CALLS_UNDER_WAY: usize = 2;
+/// Orders that must wait for a second call to be worth what it costs.
+pub const CROWD: usize = 64;
+/// A call with orders that takes longer holds others up no longer.
+pub const SLOW_CALL: Duration = Duration::from_millis(50);
 /// Entries in one append, or in one page for a replica that catches up.
 pub const APPEND_PAGE: usize = 1000;
 /// A follower that heard nothing for so many ticks asks the catalog who leads.
@@ -140,6 +147,8 @@ const _: () = assert!(less(CONNECT_TIMEOUT, APPEND_TIMEOUT) && less(APPEND_TIMEO
 const _: () = assert!(less(CONNECT_TIMEOUT, PROBE_TIMEOUT) && less(PROBE_TIMEOUT, CALL_TIMEOUT));
 // A purchase that waits out a lease is still answered by the catalog.
 const _: () = assert!(less(LEASE, CATALOG_CALL_TIMEOUT) && less(LEASE_DRIFT_ALLOWANCE, LEASE));
+// A crowd fits into a call, and a call into a transaction of the catalog.
+const _: () = assert!(CALLS_UNDER_WAY > 0 && CROWD <= ORDER_BATCH);
 // Several signs of life fit into the patience with a leader; several ticks into a lease's third.
 const _: () = assert!(HEARTBEAT_INTERVAL.as_nanos() * 3 <= PROBE_TIMEOUT.as_nanos());
 const _: () = assert!(less(TICK, HEARTBEAT_INTERVAL) && TICK.as_nanos() * 6 < LEASE.as_nanos());

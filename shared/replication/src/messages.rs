@@ -113,6 +113,13 @@ pub struct PlaceOrder {
     pub patience_ms: u32,
 }
 
+/// Front end → leader: place these orders. Each has an answer of its own, in the same order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PlaceOrders {
+    /// Each as if it came alone.
+    pub orders: Vec<PlaceOrder>,
+}
+
 /// Leader → front end.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OrderReply {

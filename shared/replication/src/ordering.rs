@@ -15,11 +15,15 @@ use crate::replica::Role;
 use crate::{Fatal, Replica, Stored, Ticket};
 
 impl<S: Stored> Replica<S> {
-    pub(crate) fn on_place_order(
-        &mut self,
-        ticket: Ticket,
-        place: PlaceOrder,
-    ) -> Result<(), Fatal> {
+    /// Orders that come together go to the catalog together.
+    pub(crate) fn on_orders(&mut self, orders: Vec<(Ticket, PlaceOrder)>) -> Result<(), Fatal> {
+        for (ticket, place) in orders {
+            self.on_place_order(ticket, place)?;
+        }
+        self.transact_next()
+    }
+
+    fn on_place_order(&mut self, ticket: Ticket, place: PlaceOrder) -> Result<(), Fatal> {
         let view = self.view.clone();
         let queue = self.settings.queue;
         let leader = match &mut self.role {
@@ -30,8 +34,7 @@ impl<S: Stored> Replica<S> {
             }
         };
         if leader.stage == Stage::Serving {
-            self.admit(ticket, place)?;
-            return self.transact_next();
+            return self.admit(ticket, place);
         }
         if leader.held.len() < queue {
             leader.held.push((ticket, place));

@@ -84,6 +84,8 @@ pub enum Event {
     View(View),
     /// A request came.
     Request(Ticket, Request),
+    /// Orders that came together.
+    Orders(Vec<(Ticket, PlaceOrder)>),
     /// Whoever waits for this ticket has no patience left.
     Expired(Ticket),
     /// Everything up to this write is synced.
@@ -177,6 +179,7 @@ impl<S: Stored> Replica<S> {
             Event::Tick => self.on_tick()?,
             Event::View(view) => self.on_view(view)?,
             Event::Request(ticket, request) => self.on_request(ticket, request)?,
+            Event::Orders(orders) => self.on_orders(orders)?,
             Event::Expired(ticket) => self.on_expired(ticket),
             Event::Saved(id) => self.on_saved(id)?,
             Event::Answered(call, answer) => self.on_answered(call, answer)?,
@@ -188,7 +191,7 @@ impl<S: Stored> Replica<S> {
 
     fn on_request(&mut self, ticket: Ticket, request: Request) -> Result<(), Fatal> {
         match request {
-            Request::Order(place) => self.on_place_order(ticket, place),
+            Request::Order(place) => self.on_orders(vec![(ticket, place)]),
             Request::Read(number) => self.on_read(ticket, number),
             Request::List(after, limit) => self.on_list(ticket, after, limit),
             Request::Append(append) => self.on_append(ticket, append),

@@ -151,7 +151,8 @@ impl Customer {
                     seen.cache_hits += u64::from(found.hit);
                     seen.cache_misses += u64::from(!found.hit);
                 });
-                found.product.map_or(ProductRead::NotFound, ProductRead::Found)
+                let product = found.page.map(|page| page.product().clone());
+                product.map_or(ProductRead::NotFound, ProductRead::Found)
             }
             Some(Err(_)) | None => ProductRead::Unavailable,
         };

@@ -29,6 +29,8 @@ macro_rules! counts {
 counts! {
     /// Orders acknowledged.
     acknowledged,
+    /// Calls that brought a leader several orders.
+    together,
     /// Orders acknowledged while one replica was alone.
     alone,
     /// Keys acknowledged again.

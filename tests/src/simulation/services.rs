@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::sleep;
@@ -13,6 +14,7 @@ use toystore_authority::messages::{Propose, Proposed};
 use toystore_catalog::shelf::Shelf;
 use toystore_catalog::writer::Writer;
 use toystore_catalog::{desk as catalog_desk, restock, writer};
+use toystore_codec::FrameError;
 use toystore_coherence::{Grants, SessionId};
 use toystore_front_end::CacheConfig;
 use toystore_front_end::desk::desk as front_end_desk;
@@ -28,7 +30,7 @@ use toystore_host::{CallError, Shutdown};
 use toystore_order::desk as order_desk;
 use toystore_order::edge::{CallingEdge, Writer as SaveWrite};
 use toystore_order::node::{Node as Core, drive};
-use toystore_replication::messages::{OrderReply, PlaceOrder};
+use toystore_replication::messages::{OrderReply, PlaceOrder, PlaceOrders};
 use toystore_replication::{Event, Replica, ReplicaId, Settings};
 
 use super::catalog_disk::CatalogDisk;
@@ -166,28 +168,43 @@ impl World {
             }
             (Name::Order(_), "forward") => self.control.count(|seen| seen.forwarded += 1),
             (Name::Catalog, "propose") => self.proposed(frame, answer),
-            (Name::Order(id), "place-order") => self.placed(id, frame, answer),
+            (Name::Order(id), "place-order") => {
+                if let (Ok(place), Ok(reply)) = (decoded(frame), decoded(answer)) {
+                    self.placed(id, &place, &reply);
+                }
+            }
+            (Name::Order(id), "place-orders") => {
+                let (call, replies) = (decoded(frame), decoded::<Vec<OrderReply>>(answer));
+                let (Ok(PlaceOrders { orders }), Ok(replies)) = (call, replies) else { return };
+                let together = u64::from(orders.len() > 1);
+                self.control.count(|seen| seen.together += together);
+                orders
+                    .iter()
+                    .zip(&replies)
+                    .for_each(|(place, reply)| self.placed(id, place, reply));
+            }
             _ => {}
         }
     }
 
     /// No simulated disk is put back from an old copy.
     fn proposed(&self, frame: &[u8], answer: &[u8]) {
-        let propose: Result<Propose, _> = toystore_codec::decode(WIRE_VERSION, frame);
-        let proposed: Result<Proposed, _> = toystore_codec::decode(WIRE_VERSION, answer);
-        if let (Ok(Propose { proposal }), Ok(Proposed::Accepted(_))) = (propose, proposed)
+        if let (Ok(Propose { proposal }), Ok(Proposed::Accepted(_))) =
+            (decoded(frame), decoded(answer))
             && !proposal.unfit.is_empty()
         {
             self.control.fail("a member that lost nothing is said to be unfit".to_owned());
         }
     }
 
-    fn placed(&self, by: ReplicaId, frame: &[u8], answer: &[u8]) {
-        let place: Result<PlaceOrder, _> = toystore_codec::decode(WIRE_VERSION, frame);
-        let reply: Result<OrderReply, _> = toystore_codec::decode(WIRE_VERSION, answer);
-        if let (Ok(place), Ok(OrderReply::Placed(number))) = (place, reply) {
+    fn placed(&self, by: ReplicaId, place: &PlaceOrder, reply: &OrderReply) {
+        if let OrderReply::Placed(number) = reply {
             let member = self.disks.borrow()[&by].member(by);
-            self.watch.acknowledged(member, &place, number);
+            self.watch.acknowledged(member, place, *number);
         }
     }
+}
+
+fn decoded<T: DeserializeOwned>(frame: &[u8]) -> Result<T, FrameError> {
+    toystore_codec::decode(WIRE_VERSION, frame)
 }

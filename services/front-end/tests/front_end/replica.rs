@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, pending};
 
+use futures_util::future::join_all;
 use toystore_domain::{Order, OrderNumber, Purchase};
 use toystore_host::Call;
 use toystore_host::desk::route;
@@ -11,8 +12,8 @@ use toystore_host::reject::recover;
 use toystore_host::reply::Response;
 use toystore_replication::choice::{Health, RoleName};
 use toystore_replication::messages::{
-    Forward, Forwarded, ListOrders, ListReply, OrderRefusal, OrderReply, PlaceOrder, ReadOrder,
-    ReadReply, Status, ViewNotice,
+    Forward, Forwarded, ListOrders, ListReply, OrderRefusal, OrderReply, PlaceOrder, PlaceOrders,
+    ReadOrder, ReadReply, Status, ViewNotice,
 };
 use toystore_replication::{Epoch, Incarnation, Member, Position, ReplicaId, StoreId, View};
 use warp::Filter;
@@ -160,7 +161,9 @@ impl Desk {
                 desk.state.lock().notice(call.view)
             }))
             .unify()
-            .or(self.endpoint(|desk, call: PlaceOrder| async move { desk.place(call).await }))
+            .or(self.endpoint(|desk, call: PlaceOrders| async move {
+                join_all(call.orders.into_iter().map(|copy| desk.place(copy))).await
+            }))
             .unify()
             .or(self.endpoint(|desk, call: ReadOrder| async move { desk.read(call) }))
             .unify()

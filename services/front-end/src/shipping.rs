@@ -1,0 +1,169 @@
+//! Orders on their way to a leader: what waits while a few calls are under way goes with the next.
+//!
+//! A call for each order would cost both processes more than the order itself does.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use toystore_host::limits::{CALLS_UNDER_WAY, CROWD, ORDER_BATCH, SLOW_CALL};
+use toystore_host::{CallError, ambient};
+use toystore_replication::messages::{OrderReply, PlaceOrder, PlaceOrders};
+use toystore_replication::{Epoch, ReplicaId};
+
+use crate::peers::Peers;
+use crate::relay::left;
+
+/// To whom, and in which of its epochs: calls that an earlier one left hanging hold nobody up.
+type Lane = (ReplicaId, Epoch);
+type Answer = Result<OrderReply, CallError>;
+
+/// An order, and who waits for its answer.
+#[derive(Debug)]
+struct Parcel {
+    id: u64,
+    place: PlaceOrder,
+    deadline: Instant,
+    tell: oneshot::Sender<Answer>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Parcel>,
+    /// Calls under way that are not slow yet.
+    under_way: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lanes: BTreeMap<Lane, Queue>,
+    last_id: u64,
+    calls: JoinSet<()>,
+}
+
+/// Takes orders to leaders.
+#[derive(Debug)]
+pub struct Shipping {
+    peers: Peers,
+    state: Mutex<State>,
+}
+
+impl Queue {
+    /// Whether the next call leaves now.
+    fn may_send(&self) -> bool {
+        match self.waiting.len() {
+            0 => false,
+            waiting if waiting >= CROWD => self.under_way < CALLS_UNDER_WAY,
+            _ => self.under_way == 0,
+        }
+    }
+}
+
+impl Shipping {
+    /// Takes orders to leaders among `peers`.
+    #[must_use]
+    pub fn new(peers: Peers) -> Self {
+        Self { peers, state: Mutex::default() }
+    }
+
+    /// Takes one order to a leader, and waits at most `patience` for its answer.
+    ///
+    /// # Errors
+    /// See [`CallError`]; one that did not leave in time was certainly not done.
+    pub async fn place(
+        self: &Arc<Self>,
+        leader: ReplicaId,
+        place: PlaceOrder,
+        patience: Duration,
+    ) -> Answer {
+        let lane = (leader, place.epoch);
+        let (tell, told) = oneshot::channel();
+        let deadline = Instant::now() + patience;
+        let id = {
+            let mut state = self.state();
+            state.last_id += 1;
+            let id = state.last_id;
+            let parcel = Parcel { id, place, deadline, tell };
+            state.lanes.entry(lane).or_default().waiting.push_back(parcel);
+            self.send_next(&mut state, lane);
+            id
+        };
+        match timeout(patience, told).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(CallError::Unknown),
+            Err(_) if self.take_back(lane, id) => Err(CallError::NotSent),
+            Err(_) => Err(CallError::Unknown),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an order had not left yet; now it never will.
+    fn take_back(&self, lane: Lane, id: u64) -> bool {
+        let mut state = self.state();
+        let Some(queue) = state.lanes.get_mut(&lane) else { return false };
+        let before = queue.waiting.len();
+        queue.waiting.retain(|parcel| parcel.id != id);
+        queue.waiting.len() < before
+    }
+
+    /// Sends what waits, as far as calls may be under way.
+    fn send_next(self: &Arc<Self>, state: &mut State, lane: Lane) {
+        while state.calls.try_join_next().is_some() {}
+        let Some(queue) = state.lanes.get_mut(&lane) else { return };
+        while queue.may_send() {
+            let count = queue.waiting.len().min(ORDER_BATCH);
+            // Whoever hung up need not be asked for.
+            let parcels = queue.waiting.drain(..count).filter(|parcel| !parcel.tell.is_closed());
+            let parcels: Vec<_> = parcels.collect();
+            if parcels.is_empty() {
+                continue;
+            }
+            queue.under_way += 1;
+            ambient::spawn(&mut state.calls, Arc::clone(self).send(lane, parcels));
+        }
+        if queue.under_way == 0 {
+            state.lanes.remove(&lane);
+        }
+    }
+
+    async fn send(self: Arc<Self>, lane: Lane, parcels: Vec<Parcel>) {
+        let patience = parcels.iter().map(|parcel| left(parcel.deadline)).max();
+        let (orders, waiting): (Vec<_>, Vec<_>) =
+            parcels.into_iter().map(|parcel| (parcel.place, parcel.tell)).unzip();
+        let call = PlaceOrders { orders };
+        let mut call = pin!(self.peers.replica(lane.0, &call, patience.unwrap_or_default()));
+        let answer = timeout(SLOW_CALL, &mut call).await;
+        self.make_room(lane);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(_) => call.await,
+        };
+        let answers = match answer {
+            Ok(replies) if replies.len() == waiting.len() => replies.into_iter().map(Ok).collect(),
+            Ok(_) => vec![Err(CallError::Garbled); waiting.len()],
+            Err(error) => vec![Err(error); waiting.len()],
+        };
+        for (tell, answer) in waiting.into_iter().zip(answers) {
+            let _ = tell.send(answer);
+        }
+    }
+
+    /// A call has ended, or is so slow that others shall not wait for it.
+    fn make_room(self: &Arc<Self>, lane: Lane) {
+        let mut state = self.state();
+        if let Some(queue) = state.lanes.get_mut(&lane) {
+            queue.under_way = queue.under_way.saturating_sub(1);
+        }
+        self.send_next(&mut state, lane);
+    }
+}
+
+#[cfg(test)]
+mod tests;
