@@ -2,9 +2,15 @@
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use toystore_catalog::options::Command;
 use toystore_catalog::{CatalogError, Options, operator, recover, run};
-use toystore_host::{Shutdown, exit, fail_point, listen, telemetry};
+use toystore_host::exit::{self, Threads};
+use toystore_host::{Shutdown, fail_point, listen, telemetry};
+
+/// Cheap where one thread takes memory and another gives it back, as orders do.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let options: Options = match exit::command_line() {
@@ -12,7 +18,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     telemetry::init(options.log_format, "catalog");
-    exit::run_main("toystore-catalog", async {
+    exit::run_main("toystore-catalog", Threads::HalfOfCores, async {
         match options.command {
             Command::Serve(serve) => {
                 fail_point::arm(serve.fail_point);

@@ -15,18 +15,19 @@ use std::sync::{PoisonError, RwLock};
 use prometheus_client::metrics::counter::Counter;
 use quick_cache::sync::{Cache, DefaultLifecycle, PlaceholderGuard};
 use quick_cache::{DefaultHashBuilder, UnitWeighter};
-use toystore_coherence::messages::{Granted, Invalidate, LookedUp};
+use toystore_coherence::messages::{Granted, Invalidate};
 use toystore_coherence::{Lease, Renewal, SessionId};
-use toystore_domain::{Product, ProductName};
+use toystore_domain::ProductName;
 use toystore_host::ambient::boot_millis;
 use toystore_mutants::{Mutant, broken};
 
 use crate::CacheConfig;
+use crate::page::Page;
 
 #[derive(Clone, Debug)]
 enum Entry {
     /// Looked up under this session; also that there is no such product.
-    Kept { session: SessionId, product: Option<Product> },
+    Kept { session: SessionId, page: Option<Page> },
     /// There for a moment, to wake those who wait: look for yourselves.
     NotKept,
 }
@@ -46,7 +47,7 @@ pub struct Counts {
 #[derive(Debug)]
 pub enum Looked<'a> {
     /// This is it.
-    Hit(Option<Product>),
+    Hit(Option<Page>),
     /// Ask the catalog, and tell the cache what it says.
     Miss(Fill<'a>),
     /// Ask the catalog; the cache has no part in it.
@@ -83,6 +84,17 @@ impl ProductCache {
         self.entries.len() as u64
     }
 
+    /// The product, also that there is none, if the cache may answer with it at once.
+    #[must_use]
+    pub fn hit(&self, name: &ProductName) -> Option<Option<Page>> {
+        let Some(Entry::Kept { session, page }) = self.entries.get(name) else { return None };
+        let valid = self.valid_session() == Some(session) || broken(Mutant::KeepCacheOverSessions);
+        valid.then(|| {
+            self.counts.hits.inc();
+            page
+        })
+    }
+
     /// Looks a product up. May wait for another look-up of it, which is time-limited.
     pub async fn look(&self, name: &ProductName) -> Looked<'_> {
         let looked = self.look_uncounted(name).await;
@@ -98,9 +110,9 @@ impl ProductCache {
             return Looked::Bypass;
         }
         match self.entries.get_value_or_guard_async(name).await {
-            Ok(Entry::Kept { session, product }) => match self.valid_session() {
+            Ok(Entry::Kept { session, page }) => match self.valid_session() {
                 Some(valid) if valid == session || broken(Mutant::KeepCacheOverSessions) => {
-                    Looked::Hit(product)
+                    Looked::Hit(page)
                 }
                 Some(_) => {
                     // It came in between two sessions, and would stay in the way.
@@ -181,14 +193,13 @@ pub struct Fill<'a> {
 }
 
 impl Fill<'_> {
-    /// The catalog's answer.
-    pub fn complete(self, looked_up: &LookedUp) {
+    /// The catalog's answer, whether it may be kept.
+    pub fn complete(self, page: Option<Page>, cacheable: bool) {
         let same_session = self.cache.valid_session() == Some(self.session);
-        if !looked_up.cacheable || !same_session {
+        if !cacheable || !same_session {
             return self.abandon();
         }
-        let product = looked_up.product.clone();
-        let kept = Entry::Kept { session: self.session, product };
+        let kept = Entry::Kept { session: self.session, page };
         if broken(Mutant::AcceptOlderFill) {
             self.cache.entries.insert(self.name, kept.clone());
         }

@@ -2,8 +2,14 @@
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use toystore_front_end::{Options, StartError, run};
-use toystore_host::{Shutdown, exit, fail_point, listen, telemetry};
+use toystore_host::exit::{self, Threads};
+use toystore_host::{Shutdown, fail_point, listen, telemetry};
+
+/// Cheap where one thread takes memory and another gives it back, as orders do.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let options: Options = match exit::command_line() {
@@ -12,7 +18,7 @@ fn main() -> ExitCode {
     };
     telemetry::init(options.log_format, "front-end");
     fail_point::arm(options.fail_point);
-    exit::run_main("toystore-front-end", async {
+    exit::run_main("toystore-front-end", Threads::HalfOfCores, async {
         let config = options.config()?;
         let listener = listen::bind(&options.listen, "the front end").await?;
         let shutdown = Shutdown::on_signals().map_err(StartError::Signals)?;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use toystore_coherence::messages::{ListProducts, LookUp, Put, PutProduct};
+use toystore_coherence::messages::{ListProducts, LookUp, LookedUp, Put, PutProduct};
 use toystore_domain::{Product, ProductName, Refusal};
 use toystore_host::limits::{CALL_TIMEOUT, CATALOG_CALL_TIMEOUT};
 use toystore_host::retry::Backoff;
 use toystore_host::{Call, CallError};
 
-use crate::cache::{Looked, ProductCache};
+use crate::cache::{Fill, Looked, ProductCache};
+use crate::page::Page;
 use crate::peers::Peers;
 use crate::relay::left;
 
@@ -18,10 +19,10 @@ use crate::relay::left;
 const PATIENCE: Duration = CATALOG_CALL_TIMEOUT;
 
 /// A product, and where the answer comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Found {
-    /// The product; none when there is none of this name.
-    pub product: Option<Product>,
+    /// The product's page; none when there is none of this name.
+    pub page: Option<Page>,
     /// Whether it came from the cache.
     pub hit: bool,
 }
@@ -51,6 +52,10 @@ impl Products {
     /// # Errors
     /// [`Refusal::Unavailable`] when it is not in the cache and the catalog does not answer.
     pub async fn look_up(&self, name: &ProductName) -> Result<Found, Refusal> {
+        // Most are answered here, before anything is made ready for waiting.
+        if let Some(page) = self.cache.as_ref().and_then(|cache| cache.hit(name)) {
+            return Ok(Found { page, hit: true });
+        }
         let deadline = Instant::now() + PATIENCE;
         let mut backoff = Backoff::until(deadline);
         loop {
@@ -69,17 +74,23 @@ impl Products {
             None => Looked::Bypass,
         };
         let fill = match looked {
-            Looked::Hit(product) => return Ok(Found { product, hit: true }),
+            Looked::Hit(page) => return Ok(Found { page, hit: true }),
             Looked::Miss(fill) => Some(fill),
             Looked::Bypass => None,
         };
         let asked = self.peers.catalog(&LookUp { name: name.clone() }, CALL_TIMEOUT).await;
-        match (&asked, fill) {
-            (Ok(looked_up), Some(fill)) => fill.complete(looked_up),
-            (Err(_), Some(fill)) => fill.abandon(),
-            (_, None) => {}
+        let LookedUp { product, cacheable } = match asked {
+            Ok(looked_up) => looked_up,
+            Err(error) => {
+                fill.into_iter().for_each(Fill::abandon);
+                return Err(error);
+            }
+        };
+        let page = product.map(Page::of);
+        if let Some(fill) = fill {
+            fill.complete(page.clone(), cacheable);
         }
-        Ok(Found { product: asked?.product, hit: false })
+        Ok(Found { page, hit: false })
     }
 
     /// Lists up to `limit` products by name, above `after`.

@@ -1,5 +1,6 @@
 //! The public HTTP API, and the one internal endpoint: each path, its methods, its answers.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use toystore_host::reject::{Rejected, allow, recover};
 use toystore_host::reply::{Response, answer, data, refuse};
 use toystore_host::{AdminToken, ClusterToken, body};
 use warp::filters::BoxedFilter;
-use warp::http::header::{CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LOCATION};
+use warp::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION};
 use warp::http::{HeaderMap, StatusCode};
 use warp::{Filter, Rejection};
 
@@ -25,6 +26,10 @@ use crate::requests::{OrderBody, ProductBody};
 use crate::{cluster, orders, reads, requests};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+const CACHE_HIT: HeaderValue = HeaderValue::from_static("toystore; hit");
+const CACHE_MISS: HeaderValue = HeaderValue::from_static("toystore; fwd=miss");
+/// Nobody on the way may keep what this process does not control: each read is validated here.
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Places that customers never take: the catalog's invalidations get through any crowd.
@@ -45,11 +50,9 @@ pub struct Shop {
 }
 
 /// Everything this process answers; it answers every request.
-pub fn all(
-    shop: &Shop,
-) -> impl Filter<Extract = (Response,), Error = std::convert::Infallible> + Clone + use<> {
+pub fn all(shop: &Shop) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
     let places = Arc::new(Semaphore::new(MAX_REQUESTS_UNDER_WAY - RESERVED));
-    let public = Public { shop: shop.clone(), places };
+    let public = Public { shop: Arc::new(shop.clone()), places };
     let leadership = shop.parts.relay.clone();
     let ready = move || leadership.leadership().known().ready();
     public
@@ -68,63 +71,67 @@ pub fn all(
 
 /// Puts the public routes together.
 struct Public {
-    shop: Shop,
+    shop: Arc<Shop>,
     places: Arc<Semaphore>,
 }
 
 impl Public {
+    /// The first part of a path is compared once, for all routes behind it; those that are asked
+    /// for most come first.
     fn products(&self) -> BoxedFilter<(Response,)> {
-        let all = warp::path("products").and(warp::path::end()).boxed();
-        let one = warp::path("products").and(warp::path::param()).and(warp::path::end()).boxed();
-        let list = self.get("products", all.clone().and(query()).boxed(), list_products);
-        let get = one.clone().and(warp::header::headers_cloned()).boxed();
-        let get = self.get("product", get.map(pair).boxed(), get_product);
-        let put = self.send("put_product", warp::put().boxed(), one.clone(), put_product);
-        let others =
-            allow(all, "GET").or(allow(one.map(|_: String| ()).untuple_one().boxed(), "GET, PUT"));
-        get.or(put).unify().or(list).unify().or(others.unify()).unify().boxed()
+        let all = warp::path::end;
+        let one = || warp::path::param().and(warp::path::end());
+        let get = one().and(warp::header::headers_cloned()).map(pair);
+        let get = self.get("product", get, get_product);
+        let put = self.send("put_product", warp::put(), one(), put_product);
+        let list = self.get("products", all().and(query()), list_products);
+        let others = allow(all().boxed(), "GET")
+            .or(allow(one().map(|_: String| ()).untuple_one().boxed(), "GET, PUT"))
+            .unify();
+        let routes = get.or(put).unify().or(list).unify().or(others).unify();
+        warp::path("products").and(routes).boxed()
     }
 
     fn orders(&self) -> BoxedFilter<(Response,)> {
-        let all = warp::path("orders").and(warp::path::end()).boxed();
-        let one = warp::path("orders").and(warp::path::param()).and(warp::path::end()).boxed();
-        let list = self.get("orders", all.clone().and(query()).boxed(), list_orders);
-        let get = self.get("order", one.clone(), get_order);
-        let nothing = all.clone().map(String::new).boxed();
-        let place = self.send("place_order", warp::post().boxed(), nothing, place_order);
-        let others =
-            allow(all, "GET, POST").or(allow(one.map(|_: String| ()).untuple_one().boxed(), "GET"));
-        get.or(place).unify().or(list).unify().or(others.unify()).unify().boxed()
+        let all = warp::path::end;
+        let one = || warp::path::param().and(warp::path::end());
+        let place = all().map(String::new);
+        let place = self.send("place_order", warp::post(), place, place_order);
+        let get = self.get("order", one(), get_order);
+        let list = self.get("orders", all().and(query()), list_orders);
+        let others = allow(all().boxed(), "GET, POST")
+            .or(allow(one().map(|_: String| ()).untuple_one().boxed(), "GET"))
+            .unify();
+        let routes = place.or(get).unify().or(list).unify().or(others).unify();
+        warp::path("orders").and(routes).boxed()
     }
 
     fn cluster(&self) -> BoxedFilter<(Response,)> {
-        let path = warp::path("cluster").and(warp::path::end()).boxed();
-        let get = self.get("cluster", path.clone().map(|| ()).boxed(), get_cluster);
-        get.or(allow(path, "GET")).unify().boxed()
+        let get = self.get("cluster", warp::path::end().map(|| ()), get_cluster);
+        warp::path("cluster").and(get.or(allow(warp::path::end().boxed(), "GET")).unify()).boxed()
     }
 
     /// A route without a body: its handler gets what `asked` extracts.
     fn get<T, H, Fut>(
         &self,
         name: &'static str,
-        asked: BoxedFilter<(T,)>,
+        asked: impl Filter<Extract = (T,), Error = Rejection> + Clone + Send + Sync + 'static,
         handler: H,
     ) -> BoxedFilter<(Response,)>
     where
         T: Send + 'static,
-        H: Fn(Shop, T) -> Fut + Clone + Send + Sync + 'static,
+        H: Fn(Arc<Shop>, T) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Response> + Send,
     {
-        let shop = self.shop.clone();
+        let (shop, metrics) = (Arc::clone(&self.shop), self.shop.metrics.route(name));
         asked
             .and(warp::get())
             .and(self.place())
             .then(move |asked, place| {
-                let (shop, handler) = (shop.clone(), handler.clone());
+                let (answering, metrics) = (handler(Arc::clone(&shop), asked), metrics.clone());
                 async move {
                     let _until_answered: OwnedSemaphorePermit = place;
-                    let metrics = shop.metrics.clone();
-                    metrics.measure(name, handler(shop, asked)).await
+                    metrics.measure(answering).await
                 }
             })
             .boxed()
@@ -134,40 +141,44 @@ impl Public {
     fn send<B, H, Fut>(
         &self,
         name: &'static str,
-        method: BoxedFilter<()>,
-        path: BoxedFilter<(String,)>,
+        method: impl Filter<Extract = (), Error = Rejection> + Copy + Send + Sync + 'static,
+        path: impl Filter<Extract = (String,), Error = Rejection> + Clone + Send + Sync + 'static,
         handler: H,
     ) -> BoxedFilter<(Response,)>
     where
         B: DeserializeOwned + Send + 'static,
-        H: Fn(Shop, String, HeaderMap, Result<B, Refusal>) -> Fut + Clone + Send + Sync + 'static,
+        H: Fn(Arc<Shop>, String, HeaderMap, Result<B, Refusal>) -> Fut
+            + Clone
+            + Send
+            + Sync
+            + 'static,
         Fut: Future<Output = Response> + Send,
     {
-        let shop = self.shop.clone();
+        let (shop, metrics) = (Arc::clone(&self.shop), self.shop.metrics.route(name));
         path.and(method)
             .and(self.place())
             .and(warp::header::headers_cloned())
             .and(body::json::<B>())
             .then(move |part, place, headers, body| {
-                let (shop, handler) = (shop.clone(), handler.clone());
+                let answering = handler(Arc::clone(&shop), part, headers, body);
+                let metrics = metrics.clone();
                 async move {
                     let _until_answered: OwnedSemaphorePermit = place;
-                    let metrics = shop.metrics.clone();
-                    metrics.measure(name, handler(shop, part, headers, body)).await
+                    metrics.measure(answering).await
                 }
             })
             .boxed()
     }
 
     /// A place among the requests under way, taken before the body is read.
-    fn place(&self) -> BoxedFilter<(OwnedSemaphorePermit,)> {
+    fn place(
+        &self,
+    ) -> impl Filter<Extract = (OwnedSemaphorePermit,), Error = Rejection> + Clone + use<> {
         let places = Arc::clone(&self.places);
-        warp::any()
-            .and_then(move || {
-                let place = Arc::clone(&places).try_acquire_owned();
-                async move { place.map_err(|_| busy()) }
-            })
-            .boxed()
+        warp::any().and_then(move || {
+            let place = Arc::clone(&places).try_acquire_owned();
+            std::future::ready(place.map_err(|_| busy()))
+        })
     }
 }
 
@@ -180,36 +191,23 @@ fn pair<A, B>(a: A, b: B) -> (A, B) {
 }
 
 /// The query as it was sent; empty without one.
-fn query() -> BoxedFilter<(String,)> {
-    warp::query::raw().or(warp::any().map(String::new)).unify().boxed()
+fn query() -> impl Filter<Extract = (String,), Error = Infallible> + Copy {
+    warp::query::raw().or(warp::any().map(String::new)).unify()
 }
 
-async fn get_product(shop: Shop, (segment, headers): (String, HeaderMap)) -> Response {
+async fn get_product(shop: Arc<Shop>, (segment, headers): (String, HeaderMap)) -> Response {
     let looked_up = async { shop.parts.products.look_up(&requests::name_in_path(&segment)?).await };
-    let Found { product, hit } = match looked_up.await {
+    let Found { page, hit } = match looked_up.await {
         Ok(found) => found,
         Err(refusal) => return refuse(&refusal),
     };
-    let Some(product) = product else {
-        return with_cache_status(refuse(&Refusal::ProductNotFound), hit);
+    let mut response = match page {
+        Some(page) => page.reply(&headers),
+        None => refuse(&Refusal::ProductNotFound),
     };
-    let tag = format!("\"{}\"", product.version.0);
-    let mut response = if requests::has_already(&headers, &tag) {
-        let mut response = Response::default();
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response
-    } else {
-        data(StatusCode::OK, &Product::from(&product))
-    };
-    set(&mut response, ETAG, &tag);
-    with_cache_status(response, hit)
-}
-
-/// Nobody on the way may keep what this process does not control: each read is validated here.
-fn with_cache_status(mut response: Response, hit: bool) -> Response {
-    let status = if hit { "toystore; hit" } else { "toystore; fwd=miss" };
-    set(&mut response, CACHE_STATUS, status);
-    set(&mut response, CACHE_CONTROL, "no-cache");
+    let status = if hit { CACHE_HIT } else { CACHE_MISS };
+    response.headers_mut().insert(CACHE_STATUS, status);
+    response.headers_mut().insert(CACHE_CONTROL, NO_CACHE);
     response
 }
 
@@ -219,7 +217,7 @@ fn set(response: &mut Response, name: HeaderName, value: &str) {
     }
 }
 
-async fn list_products(shop: Shop, query: String) -> Response {
+async fn list_products(shop: Arc<Shop>, query: String) -> Response {
     let listed = async {
         let page = requests::products_page(&query)?;
         let products = shop.parts.products.list(page.after, page.limit).await?;
@@ -229,7 +227,7 @@ async fn list_products(shop: Shop, query: String) -> Response {
 }
 
 async fn put_product(
-    shop: Shop,
+    shop: Arc<Shop>,
     segment: String,
     headers: HeaderMap,
     body: Result<ProductBody, Refusal>,
@@ -244,7 +242,7 @@ async fn put_product(
 }
 
 async fn place_order(
-    shop: Shop,
+    shop: Arc<Shop>,
     _: String,
     headers: HeaderMap,
     body: Result<OrderBody, Refusal>,
@@ -272,7 +270,7 @@ async fn place(
     orders::place(&shop.parts.relay, body?.purchase(key)?, deadline).await
 }
 
-async fn get_order(shop: Shop, segment: String) -> Response {
+async fn get_order(shop: Arc<Shop>, segment: String) -> Response {
     let deadline = Instant::now() + REQUEST_DEADLINE;
     let read = async {
         let number = requests::number_in_path(&segment)?;
@@ -281,7 +279,7 @@ async fn get_order(shop: Shop, segment: String) -> Response {
     answer(read.await.map(|order| Order::from(&order)))
 }
 
-async fn list_orders(shop: Shop, query: String) -> Response {
+async fn list_orders(shop: Arc<Shop>, query: String) -> Response {
     let deadline = Instant::now() + REQUEST_DEADLINE;
     let listed = async {
         let page = requests::orders_page(&query)?;
@@ -291,7 +289,7 @@ async fn list_orders(shop: Shop, query: String) -> Response {
     answer(listed.await)
 }
 
-async fn get_cluster(shop: Shop, (): ()) -> Response {
+async fn get_cluster(shop: Arc<Shop>, (): ()) -> Response {
     let cache = shop.parts.products.cache().map(AsRef::as_ref);
     let state =
         cluster::state(shop.parts.relay.peers(), shop.parts.relay.leadership(), cache).await;

@@ -51,14 +51,14 @@ impl Desk {
         F: Fn(T, C) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<C::Reply, Refusal>> + Send + 'static,
     {
-        let (shared, metrics) = (shared.clone(), self.metrics.clone());
+        let (shared, metrics) = (shared.clone(), self.metrics.route(C::NAME));
         let answer: Handler = Arc::new(move |bytes| {
             let call: Result<C, _> = toystore_codec::decode(WIRE_VERSION, bytes);
             let (shared, handler, metrics) = (shared.clone(), handler.clone(), metrics.clone());
             Box::pin(async move {
                 let malformed = |error| Refusal::Malformed(format!("not a frame: {error}"));
                 let call = call.map_err(malformed)?;
-                frame(&metrics.measure_call(C::NAME, handler(shared, call)).await?)
+                frame(&metrics.measure_call(handler(shared, call)).await?)
             })
         });
         Arc::make_mut(&mut self.handlers).insert(C::NAME, answer);

@@ -2,11 +2,14 @@
 
 use std::fmt::Display;
 use std::future::Future;
-use std::io::Write;
+use std::io::{self, Write};
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::thread;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use structopt::StructOpt;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::limits::BLOCKING_GRACE;
 
@@ -25,7 +28,7 @@ EXIT CODES:
 
 /// Prints lines on standard output. Whoever closed the pipe has read enough.
 pub fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    let _ = writeln!(io::stdout(), "{}", text.trim_end());
 }
 
 /// Reads the command line.
@@ -43,14 +46,40 @@ pub fn command_line<T: StructOpt>() -> Result<T, ExitCode> {
     })
 }
 
+/// How many threads a service's tasks run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// One, for work that goes through one task anyway: between threads an order would only wait.
+    One,
+    /// Half as many as there are cores: the store's other processes need the rest.
+    HalfOfCores,
+}
+
+/// A runtime with so many threads.
+///
+/// # Errors
+/// The system gives none.
+pub fn runtime(threads: Threads) -> io::Result<Runtime> {
+    let mut builder = match threads {
+        Threads::One => Builder::new_current_thread(),
+        Threads::HalfOfCores => {
+            let cores = thread::available_parallelism().map_or(1, NonZero::get);
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(cores.div_ceil(2));
+            builder
+        }
+    };
+    builder.enable_all().build()
+}
+
 /// Runs a service to its end. An error is printed on one line and makes the exit code 1.
-pub fn run_main<F, E>(service: &str, run: F) -> ExitCode
+pub fn run_main<F, E>(service: &str, threads: Threads, run: F) -> ExitCode
 where
     F: Future<Output = Result<(), E>>,
     E: Display,
 {
     raise_file_limit();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime(threads) {
         Ok(runtime) => runtime,
         Err(error) => return fail(service, format!("cannot start its threads: {error}")),
     };

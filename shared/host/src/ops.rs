@@ -57,40 +57,13 @@ impl Metrics {
         Self { registry: Arc::new(Mutex::new(registry)), requests, seconds }
     }
 
-    /// Notes an answered request. `route` is the route's name, never a path from a client: each
-    /// name is kept for ever.
-    pub fn observe(&self, route: &'static str, status: StatusCode, took: Duration) {
-        self.requests.get_or_create(&Answered { route, status: status.as_u16() }).inc();
-        self.seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
-    }
-
-    /// Runs a handler and notes its answer.
-    pub async fn measure(
-        &self,
-        route: &'static str,
-        handler: impl Future<Output = Response>,
-    ) -> Response {
-        let begun = Instant::now();
-        let response = handler.await;
-        self.observe(route, response.status(), begun.elapsed());
-        response
-    }
-
-    /// Times an internal call and counts it under the status it is answered with.
-    ///
-    /// # Errors
-    /// Those of `handler`.
-    pub async fn measure_call<T>(
-        &self,
-        route: &'static str,
-        handler: impl Future<Output = Result<T, Refusal>>,
-    ) -> Result<T, Refusal> {
-        let begun = Instant::now();
-        let answer = handler.await;
-        let status = answer.as_ref().map_or_else(Refusal::status, |_| StatusCode::OK.as_u16());
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        self.observe(route, status, begun.elapsed());
-        answer
+    /// The metrics of one route. `route` is its name, never a path from a client: each name is
+    /// kept for ever.
+    #[must_use]
+    pub fn route(&self, route: &'static str) -> RouteMetrics {
+        let done = self.requests.get_or_create_owned(&answered(route, StatusCode::OK));
+        let seconds = self.seconds.get_or_create_owned(&Route { route });
+        RouteMetrics { route, requests: self.requests.clone(), done, seconds }
     }
 
     /// Adds a process's own metrics.
@@ -107,6 +80,54 @@ impl Metrics {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry)?;
         Ok(text)
+    }
+}
+
+fn answered(route: &'static str, status: StatusCode) -> Answered {
+    Answered { route, status: status.as_u16() }
+}
+
+/// The metrics of one route; those that nearly every request needs are at hand. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct RouteMetrics {
+    route: &'static str,
+    requests: Family<Answered, Counter>,
+    done: Counter,
+    seconds: Histogram,
+}
+
+impl RouteMetrics {
+    /// Notes an answered request.
+    fn observe(&self, status: StatusCode, took: Duration) {
+        match status {
+            StatusCode::OK => self.done.inc(),
+            status => self.requests.get_or_create(&answered(self.route, status)).inc(),
+        };
+        self.seconds.observe(took.as_secs_f64());
+    }
+
+    /// Runs a handler and notes its answer.
+    pub async fn measure(&self, handler: impl Future<Output = Response>) -> Response {
+        let begun = Instant::now();
+        let response = handler.await;
+        self.observe(response.status(), begun.elapsed());
+        response
+    }
+
+    /// Times an internal call and counts it under the status it is answered with.
+    ///
+    /// # Errors
+    /// Those of `handler`.
+    pub async fn measure_call<T>(
+        &self,
+        handler: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        let begun = Instant::now();
+        let answer = handler.await;
+        let status = answer.as_ref().map_or_else(Refusal::status, |_| StatusCode::OK.as_u16());
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        self.observe(status, begun.elapsed());
+        answer
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one place that turns values and refusals into HTTP.
 
+use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -11,18 +12,23 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// `{"data": …}` with the given status.
 pub fn data<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    bytes_of(value).map_or_else(internal_error, |body| json(status, body))
+}
+
+/// The body `{"data": …}`; none, and a line in the log, if the value cannot be written as JSON.
+pub fn bytes_of<T: Serialize>(value: &T) -> Option<Bytes> {
     match serde_json::to_vec(&Data { data: value }) {
-        Ok(body) => json(status, body),
+        Ok(body) => Some(line(body)),
         Err(error) => {
             tracing::error!(%error, "a reply cannot be written as JSON");
-            internal_error()
+            None
         }
     }
 }
 
 /// `{"error": …}` with the refusal's status and headers.
 pub fn refuse(refusal: &Refusal) -> Response {
-    let mut response = json(status(refusal), body(&Failure::from(refusal)));
+    let mut response = json(status(refusal), line(body(&Failure::from(refusal))));
     response.headers_mut().extend(headers(refusal));
     response
 }
@@ -39,7 +45,7 @@ pub fn answer<T: Serialize>(outcome: Result<T, Refusal>) -> Response {
 pub fn internal_error() -> Response {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     let message = "internal error; the outcome is unknown".to_owned();
-    json(status, body(&Failure { error: FailureBody { code: status.as_u16(), message } }))
+    json(status, line(body(&Failure { error: FailureBody { code: status.as_u16(), message } })))
 }
 
 /// A refusal as bytes for a connection on which HTTP has not begun; the connection is then closed.
@@ -58,13 +64,18 @@ pub(crate) fn refuse_raw(refusal: &Refusal) -> Vec<u8> {
     bytes
 }
 
-fn json(status: StatusCode, mut body: Vec<u8>) -> Response {
-    // For whoever reads it in a terminal.
-    body.push(b'\n');
+/// A JSON body with the given status.
+pub fn json(status: StatusCode, body: Bytes) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
+}
+
+/// Ends with a newline, for whoever reads it in a terminal.
+fn line(mut body: Vec<u8>) -> Bytes {
+    body.push(b'\n');
+    body.into()
 }
 
 fn status(refusal: &Refusal) -> StatusCode {

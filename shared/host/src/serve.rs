@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -188,8 +188,8 @@ where
 fn parser(options: &ServeOptions) -> http1::Builder {
     let mut parser = http1::Builder::new();
     parser
-        .timer(TokioTimer::new())
-        .header_read_timeout(options.keep_alive_idle + options.header_timeout)
+        // The guard keeps the time.
+        .header_read_timeout(None)
         .max_headers(options.head.headers)
         .max_header_size(options.head.head_bytes)
         .max_buf_size(limits::CONNECTION_BUFFER_BYTES);

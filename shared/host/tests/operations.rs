@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{Running, in_own_words, status};
 use http::StatusCode;
+use toystore_host::exit::{self, Threads};
 use toystore_host::listen::{ListenError, bind};
 use toystore_host::ops::{Metrics, routes};
 use toystore_host::reject::recover;
-use toystore_host::{Address, ServeOptions, Shutdown, ambient, exit};
+use toystore_host::{Address, ServeOptions, Shutdown, ambient};
 use warp::Filter;
 
 fn get(path: &str) -> String {
@@ -41,7 +42,7 @@ async fn health_and_metrics_are_told() {
     let wrong = server.say(get("/livez").replace("GET", "POST")).await;
     assert!(wrong.starts_with("HTTP/1.1 405") && wrong.contains("allow: GET"), "{wrong}");
 
-    metrics.measure("orders", async { toystore_host::reply::internal_error() }).await;
+    metrics.route("orders").measure(async { toystore_host::reply::internal_error() }).await;
     let page = server.say(get("/metrics")).await;
     assert!(page.contains(r#"toystore_requests_total{route="orders",status="500"} 1"#), "{page}");
     assert!(page.contains(r#"toystore_request_seconds_count{route="orders"} 1"#), "{page}");
@@ -83,7 +84,7 @@ fn the_boot_clock_does_not_go_back() {
 #[test]
 fn an_error_is_the_exit_code() {
     let code = |outcome: Result<(), &'static str>| {
-        format!("{:?}", exit::run_main("toystore-test", async { outcome }))
+        format!("{:?}", exit::run_main("toystore-test", Threads::One, async { outcome }))
     };
     assert_eq!(code(Ok(())), format!("{:?}", std::process::ExitCode::SUCCESS));
     assert_eq!(code(Err("cannot\n open")), format!("{:?}", std::process::ExitCode::FAILURE));

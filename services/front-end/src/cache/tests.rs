@@ -1,5 +1,6 @@
 use futures_util::future::poll_immediate;
-use toystore_domain::{Cents, Version};
+use toystore_coherence::messages::LookedUp;
+use toystore_domain::{Cents, Product, Version};
 
 use super::*;
 
@@ -36,6 +37,10 @@ async fn fill(cache: &ProductCache) -> Fill<'_> {
     }
 }
 
+fn complete(fill: Fill<'_>, answer: LookedUp) {
+    fill.complete(answer.product.map(Page::of), answer.cacheable);
+}
+
 async fn is_hit(cache: &ProductCache) -> bool {
     matches!(cache.look(&name()).await, Looked::Hit(_))
 }
@@ -44,8 +49,9 @@ async fn is_hit(cache: &ProductCache) -> bool {
 async fn what_is_there_and_what_is_not_are_both_kept() {
     for answer in [answer(1, true), LookedUp { product: None, cacheable: true }] {
         let cache = leased();
-        fill(&cache).await.complete(&answer);
-        let Looked::Hit(product) = cache.look(&name()).await else { panic!() };
+        complete(fill(&cache).await, answer.clone());
+        let Looked::Hit(page) = cache.look(&name()).await else { panic!() };
+        let product = page.map(|page| page.product().clone());
         assert_eq!((product, cache.entries()), (answer.product, 1));
         cache.invalidate(&invalidate());
         assert!(!is_hit(&cache).await);
@@ -57,7 +63,7 @@ async fn an_invalidation_kills_a_fill_under_way() {
     let cache = leased();
     let under_way = fill(&cache).await;
     cache.invalidate(&invalidate());
-    under_way.complete(&answer(1, true));
+    complete(under_way, answer(1, true));
     assert_eq!(cache.entries(), 0);
     assert!(!is_hit(&cache).await);
 }
@@ -68,20 +74,20 @@ async fn a_killed_fill_does_not_get_in_the_way_of_the_next() {
     let old = fill(&cache).await;
     cache.invalidate(&invalidate());
     let new = fill(&cache).await;
-    new.complete(&answer(2, true));
-    old.complete(&answer(1, true));
-    let Looked::Hit(Some(product)) = cache.look(&name()).await else { panic!() };
-    assert_eq!(product.version, Version(2));
+    complete(new, answer(2, true));
+    complete(old, answer(1, true));
+    let Looked::Hit(Some(page)) = cache.look(&name()).await else { panic!() };
+    assert_eq!(page.product().version, Version(2));
 }
 
 #[tokio::test]
 async fn a_new_session_kills_fills_under_way_and_begins_empty() {
     let cache = leased();
-    fill(&cache).await.complete(&answer(1, true));
+    complete(fill(&cache).await, answer(1, true));
     let other = ProductName::new("Uno").unwrap();
     let Looked::Miss(under_way) = cache.look(&other).await else { panic!() };
     assert_eq!(cache.granted(grant(2), boot_millis()), Renewal::Started);
-    under_way.complete(&answer(1, true));
+    complete(under_way, answer(1, true));
     assert_eq!(cache.entries(), 0);
     assert!(!is_hit(&cache).await);
     assert!(!matches!(cache.look(&other).await, Looked::Hit(_)));
@@ -90,8 +96,8 @@ async fn a_new_session_kills_fills_under_way_and_begins_empty() {
 #[tokio::test]
 async fn a_value_of_another_session_is_no_answer_wherever_it_comes_from() {
     let cache = leased();
-    let product = answer(1, true).product;
-    cache.entries.insert(name(), Entry::Kept { session: SessionId(9), product });
+    let page = answer(1, true).product.map(Page::of);
+    cache.entries.insert(name(), Entry::Kept { session: SessionId(9), page });
     assert!(matches!(cache.look(&name()).await, Looked::Bypass));
     assert!(matches!(cache.look(&name()).await, Looked::Miss(_)));
 }
@@ -99,12 +105,12 @@ async fn a_value_of_another_session_is_no_answer_wherever_it_comes_from() {
 #[tokio::test]
 async fn a_lease_that_has_run_out_answers_nothing() {
     let cache = leased();
-    fill(&cache).await.complete(&answer(1, true));
+    complete(fill(&cache).await, answer(1, true));
     assert!(is_hit(&cache).await);
     let cache = ProductCache::new(CONFIG);
     let _ = cache.granted(Granted { session: SessionId(1), millis: 0 }, boot_millis());
-    let product = answer(1, true).product;
-    cache.entries.insert(name(), Entry::Kept { session: SessionId(1), product });
+    let page = answer(1, true).product.map(Page::of);
+    cache.entries.insert(name(), Entry::Kept { session: SessionId(1), page });
     assert!(matches!(cache.look(&name()).await, Looked::Bypass));
 }
 
@@ -118,7 +124,7 @@ async fn those_who_wait_for_what_is_not_kept_look_for_themselves_all_at_once() {
         assert!(poll_immediate(&mut looking).await.is_none());
         waiting.push(looking);
     }
-    under_way.complete(&answer(1, false));
+    complete(under_way, answer(1, false));
     for looking in waiting {
         assert!(matches!(looking.await, Looked::Bypass));
     }
@@ -133,6 +139,6 @@ async fn a_look_up_that_is_given_up_passes_its_place_on() {
     assert!(poll_immediate(&mut looking).await.is_none());
     drop(under_way);
     let Looked::Miss(next) = looking.await else { panic!() };
-    next.complete(&answer(1, true));
+    complete(next, answer(1, true));
     assert!(is_hit(&cache).await);
 }

@@ -58,7 +58,7 @@ async fn handle<S>(mut routes: S, request: Request<Incoming>) -> Response
 where
     S: tower_service::Service<Request<Incoming>, Response = Response, Error = Infallible>,
 {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     // Nothing that the handler held is used after its panic but what it shared with others, and
     // that is behind locks that recover.
     let routed = AssertUnwindSafe(async move { routes.call(request).await });
@@ -71,7 +71,7 @@ where
                 .map(|text| (*text).to_owned())
                 .or_else(|| panic.downcast_ref::<String>().cloned())
                 .unwrap_or_default();
-            tracing::error!(%method, path, message, "a handler panicked");
+            tracing::error!(%method, path = uri.path(), message, "a handler panicked");
             internal_error()
         }
     }

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, sleep_until};
 use toystore_domain::Refusal;
 
 use super::ServeOptions;
@@ -25,18 +25,31 @@ use crate::reply::refuse_raw;
 const PIECE: usize = 4096;
 
 /// A time limit that runs only while something is waited for.
+///
+/// Its timer goes on when nothing is waited for any more, and is looked at when it rings: setting
+/// and clearing one for each request would cost more than reading the request.
 #[derive(Default)]
-struct Patience(Option<Pin<Box<Sleep>>>);
+struct Patience {
+    timer: Option<Pin<Box<Sleep>>>,
+    since: Option<Instant>,
+}
 
 impl Patience {
     /// Whether it has run out, counted from the first call since it was last off.
     fn is_out(&mut self, limit: Duration, cx: &mut Context<'_>) -> bool {
-        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-        sleep.as_mut().poll(cx).is_ready()
+        let until = *self.since.get_or_insert_with(Instant::now) + limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        while timer.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= until {
+                return true;
+            }
+            timer.as_mut().reset(until);
+        }
+        false
     }
 
     fn off(&mut self) {
-        self.0 = None;
+        self.since = None;
     }
 }
 
