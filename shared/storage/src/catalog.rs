@@ -53,6 +53,8 @@ pub const VIEW: &[u8] = b"view";
 const COMMITS: &[u8] = b"commits";
 const FENCE: &[u8] = b"fence";
 const LEASE: &[u8] = b"lease_millis";
+/// Products in one transaction while a database is made.
+const CREATED_AT_ONCE: usize = 1000;
 
 /// An open database of the catalog.
 pub struct CatalogStore {
@@ -89,12 +91,18 @@ impl CatalogStore {
         Folder::create(path, Kind::Catalog, |db, folder| {
             let open = |name: &str| db.open_tree(name).map_err(|error| sled_error(folder, &error));
             let trees = TABLES.iter().map(|(_, name)| open(name)).collect::<Result<Vec<_>, _>>()?;
-            let mut tx = Staged { trees: &trees, rows: BTreeMap::new() };
             let damaged = |error: Failed| StorageError::damaged(folder, error);
-            tx.put(Table::Meta, CLUSTER, &cluster).map_err(damaged)?;
-            for (name, books) in products {
-                tx.put_books(name, books).map_err(damaged)?;
+            // Nobody sees the folder before it is whole, so a million products need not be one
+            // transaction, which sled would hold in memory several times over.
+            for products in products.chunks(CREATED_AT_ONCE) {
+                let mut tx = Staged { trees: &trees, rows: BTreeMap::new() };
+                for (name, books) in products {
+                    tx.put_books(name, books).map_err(damaged)?;
+                }
+                tx.write(folder)?;
             }
+            let mut tx = Staged { trees: &trees, rows: BTreeMap::new() };
+            tx.put(Table::Meta, CLUSTER, &cluster).map_err(damaged)?;
             if let Some(view) = view {
                 tx.put_view(view).map_err(damaged)?;
             }

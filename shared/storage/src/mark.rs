@@ -18,7 +18,7 @@ use toystore_replication::{Chain, Epoch, Position};
 use crate::StorageError;
 
 /// Under load, the mark is at most this much behind the synced database.
-pub const INTERVAL: Duration = Duration::from_millis(20);
+pub const INTERVAL: Duration = Duration::from_millis(100);
 
 const VERSION: u8 = 1;
 /// Two slots are written in turn, so that a torn write spoils only the older one.
