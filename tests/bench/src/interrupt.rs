@@ -1,0 +1,51 @@
+//! Ctrl-C and SIGTERM: the processes that were started end, and the data goes, before this does.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process;
+
+use rustix::process::{Pid, Signal, getpid, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The exit code of a program that Ctrl-C stopped.
+const INTERRUPTED: i32 = 130;
+
+/// Heeds signals from now on; `folder` is removed.
+pub fn heed(folder: PathBuf) {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        // Without a way to hear of signals the first one ends it at once.
+        if runtime.and_then(|runtime| runtime.block_on(wait_for_signal())).is_ok() {
+            for child in children() {
+                // One that has ended already is as good.
+                let _ = kill_process(child, Signal::KILL);
+            }
+            let _ = fs::remove_dir_all(&folder);
+            process::exit(INTERRUPTED);
+        }
+    });
+}
+
+async fn wait_for_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
+}
+
+/// The processes whose parent this one is.
+fn children() -> Vec<Pid> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| parent(*pid) == Some(getpid().as_raw_nonzero().get()))
+        .filter_map(Pid::from_raw)
+        .collect()
+}
+
+fn parent(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; after it come the state and the parent.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split(' ').nth(1)?.parse().ok()
+}

@@ -1,0 +1,64 @@
+//! sled by itself, with the same records as an order replica keeps.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use sled::{Batch, Db, Tree};
+use toystore_replication::Entry;
+use toystore_storage::schema::{ENTRY_VERSION, order_key};
+
+/// As an order replica has.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// When a batch counts as kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sync {
+    /// sled has flushed it: a power cut may still lose it.
+    Flush,
+    /// The disk has it too, as the store demands.
+    FlushAndDisk,
+}
+
+/// A database with two trees: orders, and the index of their keys.
+pub struct Sled {
+    db: Db,
+    file: File,
+    orders: Tree,
+    keys: Tree,
+    sync: Sync,
+    /// Spent on appending, so far.
+    pub seconds: f64,
+}
+
+impl Sled {
+    /// Makes one.
+    pub fn create(folder: &Path, sync: Sync) -> Result<Self> {
+        let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES);
+        let db = config.flush_every_ms(None).open()?;
+        let (orders, keys) = (db.open_tree("orders")?, db.open_tree("keys")?);
+        db.flush()?;
+        let file = File::open(folder.join("db")).context("sled has no file")?;
+        Ok(Self { db, file, orders, keys, sync, seconds: 0.0 })
+    }
+
+    /// Appends a batch and keeps it. Only that is timed, not the encoding.
+    pub fn append(&mut self, entries: &[Entry]) -> Result<()> {
+        let (mut orders, mut keys) = (Batch::default(), Batch::default());
+        for entry in entries {
+            let number = order_key(entry.number);
+            orders.insert(&number, toystore_codec::encode(ENTRY_VERSION, entry)?);
+            keys.insert(entry.purchase.key.as_str().as_bytes(), &number);
+        }
+        let begun = Instant::now();
+        self.orders.apply_batch(orders)?;
+        self.keys.apply_batch(keys)?;
+        self.db.flush()?;
+        if self.sync == Sync::FlushAndDisk {
+            self.file.sync_data()?;
+        }
+        self.seconds += begun.elapsed().as_secs_f64();
+        Ok(())
+    }
+}
