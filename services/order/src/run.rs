@@ -122,7 +122,17 @@ pub async fn run(
             core.await
         }
         core = &mut core => core,
-        error = &mut failure => return error.map_or(Ok(()), |error| Err(OrderError::Storage(error))),
+        error = &mut failure => match error {
+            Ok(error) => return Err(OrderError::Storage(error)),
+            // The writer ended without one: with the core, which says why, or broken off.
+            Err(_) => {
+                node.stop();
+                match core.await {
+                    Ok(Ok(())) => return Err(OrderError::Broken),
+                    ended => ended,
+                }
+            }
+        },
         () = watch_space(options.data.clone(), full) => Ok(Ok(())),
     };
     match core {
