@@ -18,6 +18,9 @@ use toystore_replication::{Epoch, ReplicaId};
 use crate::peers::Peers;
 use crate::relay::left;
 
+/// How far apart the deadlines of orders in one call may be: less than the front end's margin.
+const DEADLINES_APART: Duration = Duration::from_millis(100);
+
 /// To whom, and in which of its epochs: calls that an earlier one left hanging hold nobody up.
 type Lane = (ReplicaId, Epoch);
 type Answer = Result<OrderReply, CallError>;
@@ -121,12 +124,10 @@ impl Shipping {
             let count = queue.waiting.len().min(ORDER_BATCH);
             // Whoever hung up need not be asked for.
             let parcels = queue.waiting.drain(..count).filter(|parcel| !parcel.tell.is_closed());
-            let parcels: Vec<_> = parcels.collect();
-            if parcels.is_empty() {
-                continue;
+            for parcels in alike(parcels.collect()) {
+                queue.under_way += 1;
+                ambient::spawn(&mut state.calls, Arc::clone(self).send(lane, parcels));
             }
-            queue.under_way += 1;
-            ambient::spawn(&mut state.calls, Arc::clone(self).send(lane, parcels));
         }
         if queue.under_way == 0 {
             state.lanes.remove(&lane);
@@ -163,6 +164,19 @@ impl Shipping {
         }
         self.send_next(&mut state, lane);
     }
+}
+
+/// Parts orders by when they must be answered: one answer for all of a call comes when the last
+/// of them is known, which must not be too late for the first.
+fn alike(mut parcels: Vec<Parcel>) -> Vec<Vec<Parcel>> {
+    parcels.sort_by_key(|parcel| parcel.deadline);
+    let mut calls = Vec::new();
+    while let Some(first) = parcels.first() {
+        let last = first.deadline + DEADLINES_APART;
+        let later = parcels.split_off(parcels.partition_point(|parcel| parcel.deadline <= last));
+        calls.push(std::mem::replace(&mut parcels, later));
+    }
+    calls
 }
 
 #[cfg(test)]

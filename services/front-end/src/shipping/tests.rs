@@ -6,6 +6,7 @@ use toystore_host::calls::WIRE_VERSION;
 use toystore_host::wire::Wire;
 use toystore_host::{Address, Caller, ClusterConfig};
 use toystore_replication::Attempt;
+use toystore_replication::messages::OrderRefusal;
 
 use super::*;
 
@@ -18,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 struct Leader {
     calls: Mutex<Vec<usize>>,
     hangs: AtomicBool,
+    /// It can do nothing for anybody: it says so of each order when its patience is over.
+    expires: AtomicBool,
 }
 
 const THINKS: Duration = Duration::from_millis(10);
@@ -36,6 +39,13 @@ impl Wire for Leader {
             if self.hangs.load(Ordering::Relaxed) {
                 tokio::time::sleep(patience).await;
                 return Err(CallError::Unknown);
+            }
+            if self.expires.load(Ordering::Relaxed) {
+                let longest = call.orders.iter().map(|place| place.patience_ms).max().unwrap();
+                tokio::time::sleep(Duration::from_millis(longest.into())).await;
+                let expired = OrderReply::Refused(OrderRefusal::Expired);
+                let replies = vec![expired; call.orders.len()];
+                return Ok(toystore_codec::encode(WIRE_VERSION, &replies).unwrap());
             }
             tokio::time::sleep(THINKS).await;
             let number = |place: &PlaceOrder| OrderNumber(place.attempt.0);
@@ -135,4 +145,19 @@ async fn an_order_that_never_left_is_certainly_not_done() {
     let (hangs, waits) = tokio::join!(hangs, waits);
     assert_eq!((hangs, waits), (Err(CallError::Unknown), Err(CallError::NotSent)));
     assert_eq!(*leader.calls.lock().unwrap(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_less_patience_does_not_wait_for_the_answer_to_others() {
+    let leader = Arc::new(Leader::default());
+    let shipping = shipping(&leader);
+    leader.expires.store(true, Ordering::Relaxed);
+    let impatient = PlaceOrder { patience_ms: 250, ..place(2, 1) };
+    let (_, soon, later) = tokio::join!(
+        shipping.place(LEADER, place(1, 1), PATIENCE),
+        shipping.place(LEADER, impatient, Duration::from_millis(500)),
+        shipping.place(LEADER, place(3, 1), PATIENCE),
+    );
+    let expired = Ok(OrderReply::Refused(OrderRefusal::Expired));
+    assert_eq!((soon, later), (expired.clone(), expired));
 }
