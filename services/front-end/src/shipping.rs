@@ -3,10 +3,12 @@
 //! A call for each order would cost both processes more than the order itself does.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -139,14 +141,16 @@ impl Shipping {
         let (orders, waiting): (Vec<_>, Vec<_>) =
             parcels.into_iter().map(|parcel| (parcel.place, parcel.tell)).unzip();
         let call = PlaceOrders { orders };
-        let mut call = pin!(self.peers.replica(lane.0, &call, patience.unwrap_or_default()));
+        let call = self.peers.replica(lane.0, &call, patience.unwrap_or_default());
+        // After a panic the lane would wait for ever for this call to end.
+        let mut call = pin!(AssertUnwindSafe(call).catch_unwind());
         let answer = timeout(SLOW_CALL, &mut call).await;
         self.make_room(lane);
         let answer = match answer {
             Ok(answer) => answer,
             Err(_) => call.await,
         };
-        let answers = match answer {
+        let answers = match answer.unwrap_or(Err(CallError::Unknown)) {
             Ok(replies) if replies.len() == waiting.len() => replies.into_iter().map(Ok).collect(),
             Ok(_) => vec![Err(CallError::Garbled); waiting.len()],
             Err(error) => vec![Err(error); waiting.len()],

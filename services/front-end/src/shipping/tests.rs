@@ -21,6 +21,8 @@ struct Leader {
     hangs: AtomicBool,
     /// It can do nothing for anybody: it says so of each order when its patience is over.
     expires: AtomicBool,
+    /// The call panics on this side.
+    panics: AtomicBool,
 }
 
 const THINKS: Duration = Duration::from_millis(10);
@@ -36,6 +38,7 @@ impl Wire for Leader {
         Box::pin(async move {
             let call: PlaceOrders = toystore_codec::decode(WIRE_VERSION, &frame).unwrap();
             self.calls.lock().unwrap().push(call.orders.len());
+            assert!(!self.panics.swap(false, Ordering::Relaxed), "as the test wants it");
             if self.hangs.load(Ordering::Relaxed) {
                 tokio::time::sleep(patience).await;
                 return Err(CallError::Unknown);
@@ -160,4 +163,13 @@ async fn who_has_less_patience_does_not_wait_for_the_answer_to_others() {
     );
     let expired = Ok(OrderReply::Refused(OrderRefusal::Expired));
     assert_eq!((soon, later), (expired.clone(), expired));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_panics_does_not_keep_the_next_from_leaving() {
+    let leader = Arc::new(Leader::default());
+    let shipping = shipping(&leader);
+    leader.panics.store(true, Ordering::Relaxed);
+    assert_eq!(shipping.place(LEADER, place(1, 1), PATIENCE).await, Err(CallError::Unknown));
+    order(&shipping, 2).await;
 }
