@@ -16,7 +16,7 @@ use toystore_replication::{Attempt, View};
 use crate::relay::{Missed, Pauses, Relay, Route, left, millis, route};
 
 /// The leader gives up so much earlier than the front end, so that it can still say so.
-const ANSWER_MARGIN: Duration = Duration::from_millis(250);
+pub(crate) const ANSWER_MARGIN: Duration = Duration::from_millis(250);
 /// With less time than this a copy is not sent: its outcome would hardly be known in time.
 const LEAST_PATIENCE: Duration = Duration::from_millis(50);
 

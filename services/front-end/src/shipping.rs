@@ -17,11 +17,15 @@ use toystore_host::{CallError, ambient};
 use toystore_replication::messages::{OrderReply, PlaceOrder, PlaceOrders};
 use toystore_replication::{Epoch, ReplicaId};
 
+use crate::orders::ANSWER_MARGIN;
 use crate::peers::Peers;
 use crate::relay::left;
 
-/// How far apart the deadlines of orders in one call may be: less than the front end's margin.
+/// How far apart the deadlines of orders in one call may be.
 const DEADLINES_APART: Duration = Duration::from_millis(100);
+// The last order's answer comes in time for the first, also when they had to wait to leave.
+const _: () =
+    assert!(DEADLINES_APART.as_millis() + 2 * SLOW_CALL.as_millis() < ANSWER_MARGIN.as_millis());
 
 /// To whom, and in which of its epochs: calls that an earlier one left hanging hold nobody up.
 type Lane = (ReplicaId, Epoch);
