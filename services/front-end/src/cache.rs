@@ -87,12 +87,13 @@ impl ProductCache {
     /// The product, also that there is none, if the cache may answer with it at once.
     #[must_use]
     pub fn hit(&self, name: &ProductName) -> Option<Option<Page>> {
-        let Some(Entry::Kept { session, page }) = self.entries.get(name) else { return None };
-        let valid = self.valid_session() == Some(session) || broken(Mutant::KeepCacheOverSessions);
-        valid.then(|| {
-            self.counts.hits.inc();
-            page
-        })
+        match self.entries.get(name) {
+            Some(Entry::Kept { session, page }) if self.answers(session) => {
+                self.counts.hits.inc();
+                Some(page)
+            }
+            _ => None,
+        }
     }
 
     /// Looks a product up. May wait for another look-up of it, which is time-limited.
@@ -110,17 +111,14 @@ impl ProductCache {
             return Looked::Bypass;
         }
         match self.entries.get_value_or_guard_async(name).await {
-            Ok(Entry::Kept { session, page }) => match self.valid_session() {
-                Some(valid) if valid == session || broken(Mutant::KeepCacheOverSessions) => {
-                    Looked::Hit(page)
-                }
-                Some(_) => {
+            Ok(Entry::Kept { session, page }) if self.answers(session) => Looked::Hit(page),
+            Ok(Entry::Kept { .. }) => {
+                if self.valid_session().is_some() {
                     // It came in between two sessions, and would stay in the way.
                     self.entries.remove(name);
-                    Looked::Bypass
                 }
-                None => Looked::Bypass,
-            },
+                Looked::Bypass
+            }
             Ok(Entry::NotKept) => Looked::Bypass,
             Err(guard) => match self.valid_session() {
                 Some(session) => {
@@ -160,6 +158,12 @@ impl ProductCache {
 
     fn lease(&self) -> Lease {
         *self.lease.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a value of this session, which was read before, is an answer now.
+    fn answers(&self, session: SessionId) -> bool {
+        self.valid_session()
+            .is_some_and(|valid| valid == session || broken(Mutant::KeepCacheOverSessions))
     }
 
     /// The session under which the cache may answer and be filled now.

@@ -98,6 +98,7 @@ async fn a_value_of_another_session_is_no_answer_wherever_it_comes_from() {
     let cache = leased();
     let page = answer(1, true).product.map(Page::of);
     cache.entries.insert(name(), Entry::Kept { session: SessionId(9), page });
+    assert!(cache.hit(&name()).is_none());
     assert!(matches!(cache.look(&name()).await, Looked::Bypass));
     assert!(matches!(cache.look(&name()).await, Looked::Miss(_)));
 }
@@ -111,6 +112,7 @@ async fn a_lease_that_has_run_out_answers_nothing() {
     let _ = cache.granted(Granted { session: SessionId(1), millis: 0 }, boot_millis());
     let page = answer(1, true).product.map(Page::of);
     cache.entries.insert(name(), Entry::Kept { session: SessionId(1), page });
+    assert!(cache.hit(&name()).is_none());
     assert!(matches!(cache.look(&name()).await, Looked::Bypass));
 }
 
