@@ -11,6 +11,7 @@
 //! | [`damage`] | damage to a stopped process's folder, by a seed |
 //! | [`disk_image`] | a disk that can lose its power |
 //! | [`small_disk`] | a disk to be filled |
+//! | [`signals`] | Ctrl-C and SIGTERM, for programs that start others |
 //! | [`simulation`] | the whole store on one thread, with simulated time, network and disks, by seed |
 //! | [`model`] | the core and the catalog's rules in every order of events, within bounds |
 //! | [`soak`] | rounds of faults on a running store |
@@ -25,6 +26,7 @@ pub mod load;
 pub mod model;
 pub mod network;
 pub mod recording;
+pub mod signals;
 pub mod simulation;
 pub mod small_disk;
 pub mod soak;

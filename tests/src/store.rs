@@ -19,7 +19,7 @@ use crate::network::Network;
 mod at_rest;
 mod place;
 
-pub use place::Place;
+pub use place::{Place, free_ports};
 
 /// How long anything that must happen may take.
 pub const PATIENCE: Duration = Duration::from_secs(60);

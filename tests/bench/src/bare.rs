@@ -11,10 +11,11 @@ use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use toystore_host::exit::{self, Threads};
+use toystore_tests::store::free_ports;
 use warp::Filter;
 
+use crate::PATIENCE;
 use crate::options::Bare;
-use crate::{PATIENCE, ports};
 
 /// What is answered.
 pub struct Pages {
@@ -41,7 +42,7 @@ impl Drop for Server {
 impl Server {
     /// Starts one, as a process of its own.
     pub fn start(pages: &Pages) -> Result<Self> {
-        let port = *ports::free(1)?.first().context("no port is free")?;
+        let port = *free_ports(1).first().context("no port is free")?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["bare", "--port", &port.to_string()]).stdin(Stdio::null());
         for (name, body) in &pages.bodies {

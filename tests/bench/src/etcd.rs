@@ -11,11 +11,11 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
+use toystore_tests::store::free_ports;
 
 use crate::PATIENCE;
 use crate::etcd::client::Client;
 use crate::measure::usage::Pids;
-use crate::ports;
 
 const MEMBERS: usize = 3;
 
@@ -48,7 +48,7 @@ impl Cluster {
     pub fn start(disk: &Path) -> Result<Self> {
         let folder = tempfile::tempdir_in(disk)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let ports = ports::free(2 * MEMBERS)?;
+        let ports = free_ports(2 * MEMBERS);
         let (clients, peers) = ports.split_at(MEMBERS);
         let url = |port: &u16| format!("http://127.0.0.1:{port}");
         let name = |index: usize| format!("m{index}");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process;
 
 use rustix::process::{Pid, Signal, getpid, kill_process};
-use tokio::signal::unix::{SignalKind, signal};
+use toystore_tests::signals;
 
 /// The exit code of a program that Ctrl-C stopped.
 const INTERRUPTED: i32 = 130;
@@ -13,9 +13,8 @@ const INTERRUPTED: i32 = 130;
 /// Heeds signals from now on; `folder` is removed.
 pub fn heed(folder: PathBuf) {
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
         // Without a way to hear of signals the first one ends it at once.
-        if runtime.and_then(|runtime| runtime.block_on(wait_for_signal())).is_ok() {
+        if signals::wait().is_ok() {
             for child in children() {
                 // One that has ended already is as good.
                 let _ = kill_process(child, Signal::KILL);
@@ -24,14 +23,6 @@ pub fn heed(folder: PathBuf) {
             process::exit(INTERRUPTED);
         }
     });
-}
-
-async fn wait_for_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
 }
 
 /// The processes whose parent this one is.

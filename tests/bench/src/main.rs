@@ -17,7 +17,6 @@ mod machine;
 mod measure;
 mod options;
 mod plot;
-mod ports;
 mod report;
 mod run;
 mod scenarios;

@@ -108,9 +108,20 @@ macro_rules! framed {
     };
 }
 
-macro_rules! series {
-    ($chart:expr, $lines:expr) => {
-        for ((_, points), colour) in $lines.iter().zip(COLOURS) {
+/// Axes and lines; the chart's type differs with the scale of its axis.
+macro_rules! lines {
+    ($chart:expr, $plot:expr) => {
+        $chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_label_formatter(&|x| tick(*x))
+            .y_label_formatter(&|y| tick(*y))
+            .x_desc($plot.x)
+            .y_desc($plot.y)
+            .label_style((FONT, 14))
+            .draw()
+            .map_err(failed)?;
+        for ((_, points), colour) in $plot.lines.iter().zip(COLOURS) {
             let points = points.iter().copied();
             let line = LineSeries::new(points.clone(), colour.stroke_width(2));
             $chart.draw_series(line).map_err(failed)?;
@@ -195,17 +206,7 @@ impl Lines {
         let mut chart = framed!(area)
             .build_cartesian_2d(least.min(0.0)..most.max(1e-9), 0.0..high)
             .map_err(failed)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .x_label_formatter(&|x| tick(*x))
-            .y_label_formatter(&|y| tick(*y))
-            .x_desc(self.x)
-            .y_desc(self.y)
-            .label_style((FONT, 14))
-            .draw()
-            .map_err(failed)?;
-        series!(chart, self.lines);
+        lines!(chart, self);
         Ok(())
     }
 
@@ -213,17 +214,7 @@ impl Lines {
         let (least, most, high) = self.bounds();
         let x = (least.max(1e-9) * 0.8..most.max(2e-9) * 1.25).log_scale();
         let mut chart = framed!(area).build_cartesian_2d(x, 0.0..high).map_err(failed)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .x_label_formatter(&|x| tick(*x))
-            .y_label_formatter(&|y| tick(*y))
-            .x_desc(self.x)
-            .y_desc(self.y)
-            .label_style((FONT, 14))
-            .draw()
-            .map_err(failed)?;
-        series!(chart, self.lines);
+        lines!(chart, self);
         Ok(())
     }
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use structopt::StructOpt;
-use tokio::signal::unix::{SignalKind, signal};
 use toystore_host::exit;
+use toystore_tests::signals;
 use toystore_tests::soak::{Soak, Tally};
 
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -89,18 +89,9 @@ fn main() -> ExitCode {
 
 /// After Ctrl-C or SIGTERM the round under way is the last one.
 fn heed_signals() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-    let heard = runtime.and_then(|runtime| runtime.block_on(wait_for_signal()));
+    let heard = signals::wait();
     // Without a way to hear of signals it goes on, and ends at once by the first one.
     STOP.store(heard.is_ok(), Ordering::Relaxed);
-}
-
-async fn wait_for_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
 }
 
 fn failed(why: &str) -> ExitCode {

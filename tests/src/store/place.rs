@@ -53,7 +53,12 @@ impl Place {
     }
 }
 
-fn free_ports(count: usize) -> Vec<u16> {
+/// So many ports that are free now, all different.
+///
+/// # Panics
+/// When there are not so many.
+#[must_use]
+pub fn free_ports(count: usize) -> Vec<u16> {
     let listeners: Vec<_> =
         (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
     listeners.iter().map(|l| l.local_addr().expect("a bound port").port()).collect()

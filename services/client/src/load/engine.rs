@@ -124,7 +124,9 @@ impl Due {
     }
 }
 
-fn cpu_seconds() -> f64 {
+/// Seconds that all threads of this process have spent on a processor.
+#[must_use]
+pub fn cpu_seconds() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result};
-use rustix::time::{ClockId, clock_gettime};
+use toystore_client::load::engine::cpu_seconds;
 
 /// The name under which the load itself is counted.
 pub const LOAD: &str = "load";
@@ -25,10 +25,8 @@ pub fn seconds(pid: u32) -> Result<f64> {
 
 /// The same of each of these processes, and of this one as [`LOAD`].
 pub fn all_seconds(pids: &Pids) -> Result<BTreeMap<String, f64>> {
-    let own = clock_gettime(ClockId::ProcessCPUTime);
-    let own = own.tv_sec as f64 + own.tv_nsec as f64 / 1e9;
     let others = pids.iter().map(|(name, pid)| Ok((name.clone(), seconds(*pid)?)));
-    others.chain([Ok((LOAD.to_owned(), own))]).collect()
+    others.chain([Ok((LOAD.to_owned(), cpu_seconds()))]).collect()
 }
 
 /// Bytes of memory that a process really has.
