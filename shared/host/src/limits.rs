@@ -34,6 +34,9 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(30);
 /// How long a refused client may go on sending, so that it comes to read its answer.
 pub const LINGER: Duration = Duration::from_secs(1);
+/// Connections that may wait to be accepted; the system may allow fewer. One more gets no answer,
+/// and its client tries again only after a second.
+pub const LISTEN_BACKLOG: u16 = 4096;
 /// Open connections of one process; one more is told to come back later.
 pub const MAX_CONNECTIONS: usize = 10_000;
 /// Connections above the cap that are told so at the same time; more are just closed.

@@ -5,6 +5,7 @@ use std::io;
 use tokio::net::TcpListener;
 
 use crate::Address;
+use crate::limits::LISTEN_BACKLOG;
 
 /// Why a port cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +39,36 @@ pub enum ListenError {
 /// # Errors
 /// The port is taken, or not to be had.
 pub async fn bind(address: &Address, what: &'static str) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address.as_str()).await.map_err(|error| match error.kind() {
+    let opened = TcpListener::bind(address.as_str()).await.and_then(with_room_to_wait);
+    opened.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => ListenError::InUse { address: address.clone(), what },
         _ => ListenError::Refused { address: address.clone(), what, error },
     })
+}
+
+/// Lets a crowd that comes at once wait: the library's own room is 128 connections.
+fn with_room_to_wait(listener: TcpListener) -> io::Result<TcpListener> {
+    rustix::net::listen(&listener, i32::from(LISTEN_BACKLOG))?;
+    Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::Duration;
+
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_crowd_that_comes_at_once_is_connected() {
+        let listener = bind(&"127.0.0.1:0".parse().unwrap(), "a crowd").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let crowd: Vec<_> = (0..400).map(|_| tokio::spawn(TcpStream::connect(at))).collect();
+        let all = futures_util::future::join_all(crowd);
+        let streams = tokio::time::timeout(Duration::from_secs(20), all).await.unwrap();
+        assert!(streams.into_iter().all(|stream| stream.unwrap().is_ok()));
+    }
 }
