@@ -107,7 +107,7 @@ impl<D: Database> Shared<D> {
 
 async fn look_up<D: Database>(shared: Shared<D>, call: LookUp) -> Result<LookedUp, Refusal> {
     shared.products_are_known().await?;
-    shared.shelf.look_up(&call.name).map_err(unreadable)
+    shared.shelf.look_up(&call).map_err(unreadable)
 }
 
 async fn list<D: Database>(shared: Shared<D>, call: ListProducts) -> Result<Vec<Product>, Refusal> {

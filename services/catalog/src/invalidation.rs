@@ -1,12 +1,12 @@
-//! Telling every lease holder of a change, or waiting its lease out.
+//! Telling every lease holder that may keep what changes, or waiting its lease out.
 
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use toystore_authority::Database;
 use toystore_coherence::Holder;
+use toystore_coherence::grants::Changes;
 use toystore_coherence::messages::Invalidate;
-use toystore_domain::{ProductName, Version};
 use toystore_host::ambient::{self, boot_millis, sleep_until_millis};
 use toystore_host::limits::INVALIDATE_TIMEOUT;
 use toystore_host::{Address, Caller};
@@ -19,24 +19,19 @@ use crate::shelf::Shelf;
 pub async fn invalidate<D: Database + Send + Sync + 'static>(
     shelf: Arc<Shelf<D>>,
     caller: Caller,
-    products: Vec<(ProductName, Version)>,
+    changes: Changes,
 ) {
-    let holders = shelf.grants().holders(boot_millis());
+    let to_tell = shelf.grants().to_tell(&changes, boot_millis());
     let mut told = JoinSet::new();
-    for holder in holders {
-        let (shelf, caller, products) = (shelf.clone(), caller.clone(), products.clone());
+    for (holder, products) in to_tell {
+        let (shelf, caller) = (shelf.clone(), caller.clone());
         ambient::spawn(&mut told, async move { tell(&shelf, &caller, holder, products).await });
     }
     // A panic of one is one of all: the change must not become visible.
     told.join_all().await;
 }
 
-async fn tell<D: Database>(
-    shelf: &Shelf<D>,
-    caller: &Caller,
-    holder: Holder,
-    products: Vec<(ProductName, Version)>,
-) {
+async fn tell<D: Database>(shelf: &Shelf<D>, caller: &Caller, holder: Holder, products: Changes) {
     let call = Invalidate { session: holder.session, products };
     if let Ok(address) = holder.address.parse::<Address>()
         && caller.call(&address, &call, INVALIDATE_TIMEOUT).await.is_ok()

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use toystore_authority::Failed;
 use toystore_coherence::{Grants, SessionId};
 use toystore_host::ambient::boot_millis;
+use toystore_host::limits::MAX_PRODUCTS_COUNTED;
 use toystore_host::listen::ListenError;
 use toystore_host::ops::Metrics;
 use toystore_host::tokens::TokenError;
@@ -151,7 +152,7 @@ fn grants(database: &CatalogStore, options: &Serve) -> Result<Grants, CatalogErr
         database.put_lease_millis(millis)?;
     }
     let first = SessionId((folder::random()? >> 66) as u64);
-    Ok(Grants::new(millis, first, earlier, boot_millis()))
+    Ok(Grants::new(millis, first, earlier, MAX_PRODUCTS_COUNTED, boot_millis()))
 }
 
 /// Only this process's leases run now.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use toystore_authority::{Database, Failed, Transaction};
-use toystore_coherence::messages::{Granted, ListProducts, LookedUp, RenewLease};
+use toystore_coherence::messages::{Granted, ListProducts, LookUp, LookedUp, RenewLease};
 use toystore_coherence::{Grants, Visibility};
 use toystore_domain::{Product, ProductName};
 use toystore_host::ambient::{boot_millis, sleep_until_millis};
@@ -31,14 +31,17 @@ impl<D: Database> Shelf<D> {
         Ok(Arc::new(Self { database, visibility, grants, view: RwLock::new(view) }))
     }
 
-    /// Looks a product up. The visibility is held while the database is read, so that a change
-    /// cannot begin in between.
+    /// Looks a product up. The visibility is held while the database is read and who may keep it
+    /// is noted, so that a change cannot begin in between.
     ///
     /// # Errors
     /// [`Failed`] when the process must end.
-    pub fn look_up(&self, name: &ProductName) -> Result<LookedUp, Failed> {
+    pub fn look_up(&self, LookUp { name, session }: &LookUp) -> Result<LookedUp, Failed> {
         let visibility = self.visibility.read().unwrap_or_else(PoisonError::into_inner);
-        visibility.look_up(name, || self.committed(name))
+        let mut looked_up = visibility.look_up(name, || self.committed(name))?;
+        let may_keep = |session| self.grants().may_keep(session, name, boot_millis());
+        looked_up.cacheable = looked_up.cacheable && session.is_some_and(may_keep);
+        Ok(looked_up)
     }
 
     /// A page of products.

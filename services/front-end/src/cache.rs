@@ -197,6 +197,12 @@ pub struct Fill<'a> {
 }
 
 impl Fill<'_> {
+    /// The session under which the product is looked up.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
     /// The catalog's answer, whether it may be kept.
     pub fn complete(self, page: Option<Page>, cacheable: bool) {
         let same_session = self.cache.valid_session() == Some(self.session);

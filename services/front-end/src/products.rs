@@ -78,7 +78,8 @@ impl Products {
             Looked::Miss(fill) => Some(fill),
             Looked::Bypass => None,
         };
-        let asked = self.peers.catalog(&LookUp { name: name.clone() }, CALL_TIMEOUT).await;
+        let look_up = LookUp { name: name.clone(), session: fill.as_ref().map(Fill::session) };
+        let asked = self.peers.catalog(&look_up, CALL_TIMEOUT).await;
         let LookedUp { product, cacheable } = match asked {
             Ok(looked_up) => looked_up,
             Err(error) => {

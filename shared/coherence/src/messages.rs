@@ -13,6 +13,8 @@ pub struct SessionId(pub u64);
 pub struct LookUp {
     /// Its name.
     pub name: ProductName,
+    /// The lease under which the answer is to be kept; none when it is not to be kept.
+    pub session: Option<SessionId>,
 }
 
 /// Catalog → front end.
@@ -20,7 +22,8 @@ pub struct LookUp {
 pub struct LookedUp {
     /// The product; none when there is none of this name.
     pub product: Option<Product>,
-    /// No change is under way: a lease holder may cache the answer, also that there is none.
+    /// The answer may be kept under the lease it was asked for, also that there is none: no change
+    /// is under way, and the next one will be told.
     pub cacheable: bool,
 }
 

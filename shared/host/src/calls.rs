@@ -11,7 +11,7 @@ use crate::tokens::ClusterToken;
 use crate::wire::{CallerError, HttpWire, Wire};
 
 /// The version of every internal message; processes of different versions refuse each other.
-pub const WIRE_VERSION: u8 = 1;
+pub const WIRE_VERSION: u8 = 2;
 
 /// A message that has an answer. Its endpoint is `POST /internal/NAME`.
 pub trait Call: Serialize + DeserializeOwned + Send + Sync + 'static {

@@ -115,6 +115,9 @@ pub const RESTOCK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A front end that has not answered an invalidation by then loses its lease.
 pub const INVALIDATE_TIMEOUT: Duration = Duration::from_millis(250);
+/// Products that the catalog counts for each front end that may keep them; who keeps more is told
+/// of every change. As a front end does not say what it drops, more than it can hold.
+pub const MAX_PRODUCTS_COUNTED: usize = 2 * CACHE_CAPACITY;
 /// Commands in one transaction of the catalog.
 pub const CATALOG_BATCH: usize = 64;
 /// Products restocked in one transaction.

@@ -88,6 +88,8 @@ mutants! {
         "A catalog that restarts does not wait out the leases of its earlier process.";
     DropLeaseAtOnce "drop-lease-at-once" 300:
         "A lease holder that does not answer is not waited for.";
+    ForgetWhoKeeps "forget-who-keeps" 300:
+        "The catalog does not remember who may keep a product, and tells nobody of its changes.";
     CacheWhileChanging "cache-while-changing" 300:
         "A product that is changing may be cached.";
     ForgetRefusals "forget-refusals" 500:

@@ -66,7 +66,7 @@ async fn a_lease_that_has_run_out_answers_nothing() {
         assert_eq!((quantity(&answer), answer.is_hit()), (5, false));
     }
     // A new session begins with an empty cache.
-    let grants = Grants::new(60_000, SessionId(50), 0, boot_millis());
+    let grants = Grants::new(60_000, SessionId(50), 0, 10, boot_millis());
     store.catalog.state.lock().grants = Some(grants);
     let hit = store.until("/products/Tux", Answer::is_hit).await;
     assert_eq!(quantity(&hit), 5);
@@ -80,7 +80,7 @@ async fn another_session_empties_the_cache() {
     {
         // A catalog that restarted knows no session of before.
         let mut state = store.catalog.state.lock();
-        state.grants = Some(Grants::new(60_000, SessionId(50), 0, boot_millis()));
+        state.grants = Some(Grants::new(60_000, SessionId(50), 0, 10, boot_millis()));
         state.products.values_mut().for_each(|toy| toy.stock = 5);
     }
     store.until("/products/Tux", |answer| quantity(answer) == 5).await;

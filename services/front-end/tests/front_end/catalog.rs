@@ -62,7 +62,7 @@ impl Catalog {
         let state = Shared::new(State {
             products: toys(),
             cacheable: true,
-            grants: Some(Grants::new(lease_ms, SessionId(1), 0, boot_millis())),
+            grants: Some(Grants::new(lease_ms, SessionId(1), 0, 10, boot_millis())),
             view: None,
             keeps: false,
             proposals: Vec::new(),
