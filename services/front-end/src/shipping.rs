@@ -27,6 +27,9 @@ const DEADLINES_APART: Duration = Duration::from_millis(100);
 const _: () =
     assert!(DEADLINES_APART.as_millis() + 2 * SLOW_CALL.as_millis() < ANSWER_MARGIN.as_millis());
 
+/// With each call a crowd that was there before counts less by this part of it.
+const CROWD_FADES: usize = 16;
+
 /// To whom, and in which of its epochs: calls that an earlier one left hanging hold nobody up.
 type Lane = (ReplicaId, Epoch);
 type Answer = Result<OrderReply, CallError>;
@@ -45,6 +48,10 @@ struct Queue {
     waiting: VecDeque<Parcel>,
     /// Calls under way that are not slow yet.
     under_way: usize,
+    /// Orders in them.
+    aboard: usize,
+    /// Orders that waited or were under way at the same time lately.
+    crowd: usize,
 }
 
 #[derive(Debug, Default)]
@@ -66,9 +73,15 @@ impl Queue {
     fn may_send(&self) -> bool {
         match self.waiting.len() {
             0 => false,
-            waiting if waiting >= CROWD => self.under_way < CALLS_UNDER_WAY,
-            _ => self.under_way == 0,
+            _ if self.under_way == 0 => true,
+            waiting => self.under_way < CALLS_UNDER_WAY && waiting >= self.share(),
         }
+    }
+
+    /// Orders of a call beside another. Calls of equal size keep each stage of the way busy with
+    /// as few calls as can be: whoever was just answered comes back, and is waited for.
+    fn share(&self) -> usize {
+        (self.crowd / CALLS_UNDER_WAY).clamp(CROWD, ORDER_BATCH)
     }
 }
 
@@ -97,7 +110,9 @@ impl Shipping {
             state.last_id += 1;
             let id = state.last_id;
             let parcel = Parcel { id, place, deadline, tell };
-            state.lanes.entry(lane).or_default().waiting.push_back(parcel);
+            let queue = state.lanes.entry(lane).or_default();
+            queue.waiting.push_back(parcel);
+            queue.crowd = queue.crowd.max(queue.waiting.len() + queue.aboard);
             self.send_next(&mut state, lane);
             id
         };
@@ -132,6 +147,8 @@ impl Shipping {
             let parcels = queue.waiting.drain(..count).filter(|parcel| !parcel.tell.is_closed());
             for parcels in alike(parcels.collect()) {
                 queue.under_way += 1;
+                queue.aboard += parcels.len();
+                queue.crowd -= queue.crowd / CROWD_FADES;
                 ambient::spawn(&mut state.calls, Arc::clone(self).send(lane, parcels));
             }
         }
@@ -149,7 +166,7 @@ impl Shipping {
         // After a panic the lane would wait for ever for this call to end.
         let mut call = pin!(AssertUnwindSafe(call).catch_unwind());
         let answer = timeout(SLOW_CALL, &mut call).await;
-        self.make_room(lane);
+        self.make_room(lane, waiting.len());
         let answer = match answer {
             Ok(answer) => answer,
             Err(_) => call.await,
@@ -165,10 +182,11 @@ impl Shipping {
     }
 
     /// A call has ended, or is so slow that others shall not wait for it.
-    fn make_room(self: &Arc<Self>, lane: Lane) {
+    fn make_room(self: &Arc<Self>, lane: Lane, orders: usize) {
         let mut state = self.state();
         if let Some(queue) = state.lanes.get_mut(&lane) {
             queue.under_way = queue.under_way.saturating_sub(1);
+            queue.aboard = queue.aboard.saturating_sub(orders);
         }
         self.send_next(&mut state, lane);
     }

@@ -83,7 +83,7 @@ pub const ORDER_BATCH: usize = 512;
 /// quickly: what comes meanwhile goes with the next, many orders in one.
 pub const CALLS_UNDER_WAY: usize = 2;
 /// Orders that must wait for a second call to be worth what it costs.
-pub const CROWD: usize = 64;
+pub const CROWD: usize = 16;
 /// A call with orders that takes longer holds others up no longer.
 pub const SLOW_CALL: Duration = Duration::from_millis(50);
 /// Entries in one append, or in one page for a replica that catches up.

@@ -21,6 +21,8 @@ struct Leader {
     hangs: AtomicBool,
     /// It can do nothing for anybody: it says so of each order when its patience is over.
     expires: AtomicBool,
+    /// Each call passes one after the other, alone.
+    stages: [tokio::sync::Mutex<()>; 2],
     /// The call panics on this side.
     panics: AtomicBool,
 }
@@ -50,7 +52,10 @@ impl Wire for Leader {
                 let replies = vec![expired; call.orders.len()];
                 return Ok(toystore_codec::encode(WIRE_VERSION, &replies).unwrap());
             }
-            tokio::time::sleep(THINKS).await;
+            for stage in &self.stages {
+                let _alone = stage.lock().await;
+                tokio::time::sleep(THINKS / 2).await;
+            }
             let number = |place: &PlaceOrder| OrderNumber(place.attempt.0);
             let replies: Vec<_> =
                 call.orders.iter().map(|place| OrderReply::Placed(number(place))).collect();
@@ -104,6 +109,27 @@ async fn a_crowd_does_not_wait_for_one_call() {
     order(&shipping(&leader), 1 + CROWD as u64).await;
     assert_eq!(*leader.calls.lock().unwrap(), [1, CROWD]);
     assert!(before.elapsed() < 2 * THINKS, "one waited for the other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn customers_who_order_again_and_again_share_two_calls_of_equal_size() {
+    const CUSTOMERS: u64 = 64;
+    const ROUNDS: u64 = 20;
+    let leader = Arc::new(Leader::default());
+    let shipping = shipping(&leader);
+    let customers = (0..CUSTOMERS).map(|customer| {
+        let shipping = &shipping;
+        async move {
+            for round in 0..ROUNDS {
+                let attempt = customer * ROUNDS + round;
+                let answer = shipping.place(LEADER, place(attempt, 1), PATIENCE).await;
+                assert_eq!(answer, Ok(OrderReply::Placed(OrderNumber(attempt))));
+            }
+        }
+    });
+    futures_util::future::join_all(customers).await;
+    let calls = leader.calls.lock().unwrap().clone();
+    assert!(calls[6..30].iter().all(|orders| (28..=36).contains(orders)), "{calls:?}");
 }
 
 #[tokio::test(start_paused = true)]
