@@ -7,9 +7,7 @@ use toystore_replication::choice::Health;
 use toystore_replication::{Entry, Position, ReplicaId, StoreId};
 use toystore_storage::mark::Mark;
 use toystore_storage::salvage::{Salvage, Tree};
-use toystore_storage::schema::{
-    OrderState, STATE, STATE_VERSION, order_key, read_entry, read_number,
-};
+use toystore_storage::schema::{OrderState, STATE, STATE_VERSION, order_key, read_row};
 use toystore_storage::{OrderStore, StorageError};
 
 use crate::service::Link;
@@ -17,6 +15,8 @@ use crate::source::Stop;
 
 /// Orders read at once from a folder.
 const PAGE: usize = 1000;
+/// Rows read at once from a damaged folder.
+const ROWS: usize = 16;
 
 /// An order replica.
 pub struct Orders {
@@ -216,13 +216,13 @@ impl Iterator for Entries<'_> {
 fn salvaged(salvage: &Salvage, after: OrderNumber) -> (Vec<Entry>, Option<Next>) {
     let from = order_key(after);
     let after_key = (after != OrderNumber::ZERO).then_some(from.as_slice());
-    let (rows, stopped) = salvage.rows(Tree::Orders, after_key, PAGE);
-    let full = rows.len() == PAGE;
-    let mut entries = Vec::with_capacity(rows.len());
+    let (rows, stopped) = salvage.rows(Tree::Orders, after_key, ROWS);
+    let full = rows.len() == ROWS;
+    let mut entries = Vec::new();
     for (key, record) in rows {
-        match read_record(&key, &record) {
-            Ok(entry) => entries.push(entry),
-            Err(what) => return (entries, Some(Next::Stop(Stop::Damaged(what)))),
+        match read_row(&key, &record) {
+            Ok(row) => entries.extend(row.into_iter().filter(|entry| entry.number > after)),
+            Err(error) => return (entries, Some(Next::Stop(Stop::Damaged(error.to_string())))),
         }
     }
     let next = match stopped {
@@ -230,20 +230,6 @@ fn salvaged(salvage: &Salvage, after: OrderNumber) -> (Vec<Entry>, Option<Next>)
         None => (!full).then_some(Next::End),
     };
     (entries, next)
-}
-
-/// Decodes one row of the log, and says what is wrong with it.
-///
-/// # Errors
-/// The key is none, the record does not decode, or they do not fit.
-pub fn read_record(key: &[u8], record: &[u8]) -> Result<Entry, String> {
-    let number = read_number(key).ok_or("a key of the log is no order number")?;
-    let entry = read_entry(record).map_err(|error| format!("order {number}: {error}"))?;
-    if entry.number == number {
-        Ok(entry)
-    } else {
-        Err(format!("order {number}: its record is that of order {}", entry.number))
-    }
 }
 
 /// Decodes the row of state.

@@ -58,18 +58,19 @@ fn a_damaged_record_is_named_and_the_rest_is_gone_through() {
     let shop = Shop::new();
     let path = shop.replica("order-1", 1, &log(100));
     tamper(&path, "orders", |orders| {
-        let mut record = orders.get(57_u64.to_be_bytes()).unwrap().unwrap().to_vec();
+        let mut record = orders.get(60_u64.to_be_bytes()).unwrap().unwrap().to_vec();
         record[12] ^= 1;
-        orders.insert(57_u64.to_be_bytes(), record).unwrap();
-        orders.remove(80_u64.to_be_bytes()).unwrap();
+        orders.insert(60_u64.to_be_bytes(), record).unwrap();
+        orders.remove(80_u64.to_be_bytes()).unwrap().unwrap();
     });
     let ran = inspect_folders("verify", &[&path], &[]);
-    says(&ran, &["order 57: checksum mismatch", "order 80 is missing", "is for order 80, which"]);
+    let damaged = "the row up to order 60: checksum mismatch";
+    says(&ran, &[damaged, "orders 71 to 80 are missing", "is for order 75, which"]);
     let dump = inspect_folders("dump", &[&path], &["--format", "jsonl"]);
-    assert_eq!((dump.code, dump.out.lines().count()), (1, 56));
-    assert!(dump.err.contains("order 57: checksum mismatch"), "{}", dump.err);
-    let rest = inspect_folders("dump", &[&path], &["--format", "jsonl", "--from", "59"]);
-    assert_eq!((rest.code, rest.out.lines().count()), (1, 21));
+    assert_eq!((dump.code, dump.out.lines().count()), (1, 50));
+    assert!(dump.err.contains(damaged), "{}", dump.err);
+    let rest = inspect_folders("dump", &[&path], &["--format", "jsonl", "--from", "65"]);
+    assert_eq!((rest.code, rest.out.lines().count()), (1, 6));
 }
 
 #[test]
@@ -77,11 +78,11 @@ fn a_record_that_is_another_orders_is_seen() {
     let shop = Shop::new();
     let path = shop.replica("order-1", 1, &log(20));
     tamper(&path, "orders", |orders| {
-        let record = orders.get(5_u64.to_be_bytes()).unwrap().unwrap();
-        orders.insert(6_u64.to_be_bytes(), record).unwrap();
+        let record = orders.get(10_u64.to_be_bytes()).unwrap().unwrap();
+        orders.insert(20_u64.to_be_bytes(), record).unwrap();
     });
     let ran = inspect_folders("verify", &[&path], &[]);
-    says(&ran, &["order 6: its record is that of order 5"]);
+    says(&ran, &["the row up to order 20 holds other orders"]);
 }
 
 #[test]

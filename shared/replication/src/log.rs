@@ -17,6 +17,15 @@ pub trait Stored {
     /// [`Fatal`] when the record cannot be read or is damaged.
     fn entry(&self, number: OrderNumber) -> Result<Option<Entry>, Fatal>;
 
+    /// The entries that follow `after`, `count` of them.
+    ///
+    /// # Errors
+    /// [`Fatal`] when a record cannot be read, is damaged, or is not there.
+    fn entries(&self, after: OrderNumber, count: usize) -> Result<Vec<Entry>, Fatal> {
+        let numbers = (after.next().0..).take(count).map(OrderNumber);
+        numbers.map(|number| self.entry(number)?.ok_or(Fatal::MissingEntry(number))).collect()
+    }
+
     /// The number of the entry with this key.
     ///
     /// # Errors
@@ -98,11 +107,11 @@ impl<S: Stored> Log<S> {
 
     /// Up to `limit` entries after `number`.
     pub fn after(&self, number: OrderNumber, limit: usize) -> Result<Vec<Entry>, Fatal> {
-        let last = self.last().number.0.min(number.0.saturating_add(limit as u64));
-        let mut entries = Vec::new();
-        for next in number.next().0..=last {
-            entries.extend(self.get(OrderNumber(next))?);
-        }
+        let base = self.base.number.0;
+        let stored = base.saturating_sub(number.0).min(limit as u64) as usize;
+        let mut entries = self.stored.entries(number, stored)?;
+        let skipped = number.0.saturating_sub(base) as usize;
+        entries.extend(self.tail.iter().skip(skipped).take(limit - stored).cloned());
         Ok(entries)
     }
 

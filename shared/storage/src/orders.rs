@@ -14,8 +14,7 @@ use toystore_replication::{
 use crate::folder::{Folder, Kind, StorageError, guarded, sled_error, unreadable};
 use crate::mark::{Mark, MarkFile};
 use crate::schema::{
-    ENTRY_VERSION, KEYS, META, ORDERS, OrderState, STATE, STATE_VERSION, order_key, read_entry,
-    read_number,
+    KEYS, META, ORDERS, OrderState, STATE, STATE_VERSION, order_key, read_number, read_row, rows_of,
 };
 use crate::verify::verify;
 
@@ -172,18 +171,15 @@ impl OrderStore {
 
     fn put(&mut self, entries: Vec<Entry>) -> Result<(), StorageError> {
         let path = self.folder.path();
-        let mut rows = Vec::with_capacity(entries.len());
-        for entry in &entries {
-            let record = toystore_codec::encode(ENTRY_VERSION, entry)
-                .map_err(|error| StorageError::damaged(path, error))?;
-            rows.push((order_key(entry.number), entry.purchase.key.as_str(), record));
-        }
+        let rows = rows_of(&entries).map_err(|error| StorageError::damaged(path, error))?;
         let state = encode_state(path, &self.state)?;
         let trees = (&self.reader.orders, &self.reader.keys, &self.meta);
         let done = trees.transaction(|(orders, keys, meta)| {
-            for (number, key, record) in &rows {
-                orders.insert(number, record.as_slice())?;
-                keys.insert(key.as_bytes(), number)?;
+            for (key, record) in &rows {
+                orders.insert(key, record.as_slice())?;
+            }
+            for entry in &entries {
+                keys.insert(entry.purchase.key.as_str().as_bytes(), &order_key(entry.number))?;
             }
             meta.insert(STATE, state.as_slice())?;
             Ok::<_, ConflictableTransactionError<()>>(())
@@ -195,7 +191,7 @@ impl OrderStore {
 
     /// Cuts the log, a bounded piece at a time from its end, so that a crash leaves a dense log.
     fn truncate_above(&mut self, above: OrderNumber) -> Result<(), StorageError> {
-        const PIECE: usize = 1000;
+        const ROWS: usize = 16;
         let path = self.folder.path().to_path_buf();
         let read =
             |number| self.reader.entry(number).map_err(|error| StorageError::damaged(&path, error));
@@ -208,22 +204,30 @@ impl OrderStore {
         }
         let failed = |error: sled::Error| sled_error(&path, &error);
         loop {
-            let mut cut = Vec::new();
-            let from = order_key(above.next());
-            for row in self.reader.orders.range(from..).rev().take(PIECE) {
-                let (number, value) = row.map_err(failed)?;
-                let entry =
-                    read_entry(&value).map_err(|error| StorageError::damaged(&path, error))?;
-                cut.push((number, entry.purchase.key));
+            let (mut rows, mut entries) = (Vec::new(), Vec::new());
+            for row in self.reader.orders.range(order_key(above.next())..).rev().take(ROWS) {
+                let (key, record) = row.map_err(failed)?;
+                let row = read_row(&key, &record);
+                entries.extend(row.map_err(|error| StorageError::damaged(&path, error))?);
+                rows.push(key);
             }
-            if cut.is_empty() {
+            if rows.is_empty() {
                 break;
             }
+            // The row in which the log is cut keeps its beginning.
+            let (kept, cut): (Vec<_>, Vec<_>) =
+                entries.into_iter().partition(|entry| entry.number <= above);
+            let kept = rows_of(&kept).map_err(|error| StorageError::damaged(&path, error))?;
             let trees = (&self.reader.orders, &self.reader.keys);
             let done = trees.transaction(|(orders, keys)| {
-                for (number, key) in &cut {
-                    orders.remove(number)?;
-                    keys.remove(key.as_str().as_bytes())?;
+                for key in &rows {
+                    orders.remove(key)?;
+                }
+                for (key, record) in &kept {
+                    orders.insert(key, record.as_slice())?;
+                }
+                for entry in &cut {
+                    keys.remove(entry.purchase.key.as_str().as_bytes())?;
                 }
                 Ok::<_, ConflictableTransactionError<()>>(())
             });
@@ -281,11 +285,27 @@ pub(crate) fn transaction_error(path: &Path, error: &TransactionError<()>) -> St
 
 impl Stored for OrderReader {
     fn entry(&self, number: OrderNumber) -> Result<Option<Entry>, Fatal> {
-        let Some(value) = self.orders.get(order_key(number)).map_err(unreadable)? else {
-            return Ok(None);
-        };
-        let entry = read_entry(&value).map_err(unreadable)?;
-        if entry.number == number { Ok(Some(entry)) } else { Err(Fatal::MissingEntry(number)) }
+        let Some(row) = self.orders.range(order_key(number)..).next() else { return Ok(None) };
+        let (key, record) = row.map_err(unreadable)?;
+        let mut entries = read_row(&key, &record).map_err(unreadable)?.into_iter();
+        match entries.find(|entry| entry.number == number) {
+            // Numbers begin with 1.
+            None if number == OrderNumber::ZERO => Ok(None),
+            None => Err(Fatal::MissingEntry(number)),
+            found => Ok(found),
+        }
+    }
+
+    fn entries(&self, after: OrderNumber, count: usize) -> Result<Vec<Entry>, Fatal> {
+        let page = self.page(after, count)?;
+        let mut last = after;
+        for entry in &page {
+            last = last.next();
+            if entry.number != last {
+                return Err(Fatal::MissingEntry(last));
+            }
+        }
+        if page.len() < count { Err(Fatal::MissingEntry(last.next())) } else { Ok(page) }
     }
 
     fn number_of(&self, key: &OrderKey) -> Result<Option<OrderNumber>, Fatal> {
@@ -300,11 +320,19 @@ impl OrderReader {
     /// # Errors
     /// [`Fatal`] when a record is damaged.
     pub fn page(&self, after: OrderNumber, limit: usize) -> Result<Vec<Entry>, Fatal> {
-        let rows = self.orders.range(order_key(after.next())..).take(limit);
-        rows.map(|row| {
-            let (_, value) = row.map_err(unreadable)?;
-            read_entry(&value).map_err(unreadable)
-        })
-        .collect()
+        let mut page = Vec::new();
+        if limit == 0 {
+            return Ok(page);
+        }
+        for row in self.orders.range(order_key(after.next())..) {
+            let (key, record) = row.map_err(unreadable)?;
+            let entries = read_row(&key, &record).map_err(unreadable)?;
+            page.extend(entries.into_iter().filter(|entry| entry.number > after));
+            if page.len() >= limit {
+                page.truncate(limit);
+                break;
+            }
+        }
+        Ok(page)
     }
 }

@@ -5,15 +5,18 @@ use toystore_codec::FrameError;
 use toystore_domain::OrderNumber;
 use toystore_replication::{ClusterId, Entry, Epoch, Incarnation};
 
-/// Version of an order's record.
-pub const ENTRY_VERSION: u8 = 1;
+/// Version of a row of the log.
+pub const ENTRIES_VERSION: u8 = 2;
 /// Version of the rows that keep a database's state.
 pub const STATE_VERSION: u8 = 1;
 /// Version of the catalog's rows.
 pub const ROW_VERSION: u8 = 1;
 
-/// An order replica's tree: order number (u64, big endian) → [`Entry`].
+/// An order replica's tree: number of a row's last order (u64, big endian) → its orders, several
+/// [`Entry`]s: sled spends far more on a row than on its bytes.
 pub const ORDERS: &str = "orders";
+/// Orders in one row at most: looking one up reads them all.
+pub const ROW_ENTRIES: usize = 64;
 /// An order replica's tree: idempotency key → order number (u64, big endian).
 pub const KEYS: &str = "keys";
 /// One row of state.
@@ -48,10 +51,45 @@ pub fn read_number(bytes: &[u8]) -> Option<OrderNumber> {
     bytes.try_into().ok().map(u64::from_be_bytes).map(OrderNumber)
 }
 
-/// Reads an order's record.
+/// A key, and its record.
+pub type Row = ([u8; 8], Vec<u8>);
+
+/// The rows of consecutive entries.
 ///
 /// # Errors
-/// Says what is wrong with the bytes.
-pub fn read_entry(bytes: &[u8]) -> Result<Entry, FrameError> {
-    toystore_codec::decode(ENTRY_VERSION, bytes)
+/// One does not fit into a frame.
+pub fn rows_of(entries: &[Entry]) -> Result<Vec<Row>, FrameError> {
+    let row = |entries: &[Entry]| {
+        let last = entries.last().map_or(OrderNumber::ZERO, |entry| entry.number);
+        Ok((order_key(last), toystore_codec::encode(ENTRIES_VERSION, &entries)?))
+    };
+    entries.chunks(ROW_ENTRIES).map(row).collect()
+}
+
+/// What is wrong with a row of the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RowError {
+    /// Its key.
+    #[error("a key of the log is no order number")]
+    Key,
+    /// Its record does not decode.
+    #[error("the row up to order {0}: {1}")]
+    Record(OrderNumber, FrameError),
+    /// Its record is not that of its key.
+    #[error("the row up to order {0} holds other orders")]
+    Misplaced(OrderNumber),
+}
+
+/// Reads a row of the log: one order at least, and the last is that of its key.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn read_row(key: &[u8], record: &[u8]) -> Result<Vec<Entry>, RowError> {
+    let upto = read_number(key).ok_or(RowError::Key)?;
+    let entries: Vec<Entry> = toystore_codec::decode(ENTRIES_VERSION, record)
+        .map_err(|error| RowError::Record(upto, error))?;
+    match entries.last() {
+        Some(last) if last.number == upto => Ok(entries),
+        _ => Err(RowError::Misplaced(upto)),
+    }
 }

@@ -9,7 +9,7 @@ use toystore_replication::{Entry, Position};
 
 use crate::StorageError;
 use crate::folder::sled_error;
-use crate::schema::{read_entry, read_number};
+use crate::schema::{read_number, read_row};
 
 /// Walks over the log in order, checks each record, and hands it to `each`.
 ///
@@ -23,24 +23,24 @@ pub fn walk(
     let mut last = Position::ORIGIN;
     for row in orders.iter() {
         let (key, value) = row.map_err(|error| sled_error(path, &error))?;
-        let expected = last.number.next();
-        let found = read_number(&key).ok_or_else(|| {
-            StorageError::damaged(path, format!("a key after order {}", last.number))
-        })?;
-        if found != expected {
-            let what = format!("order {expected} is missing: {found} follows {}", last.number);
-            return Err(StorageError::damaged(path, what));
+        for entry in read_row(&key, &value).map_err(|error| StorageError::damaged(path, error))? {
+            if !entry.follows(&last) {
+                return Err(StorageError::damaged(path, broken(&entry, &last)));
+            }
+            last = entry.position();
+            each(&entry);
         }
-        let entry = read_entry(&value)
-            .map_err(|error| StorageError::damaged(path, format!("order {found}: {error}")))?;
-        if !entry.follows(&last) {
-            let what = format!("order {found} does not follow the one before it");
-            return Err(StorageError::damaged(path, what));
-        }
-        last = entry.position();
-        each(&entry);
     }
     Ok(last)
+}
+
+fn broken(found: &Entry, last: &Position) -> String {
+    let expected = last.number.next();
+    if found.number == expected {
+        format!("order {expected} does not follow the one before it")
+    } else {
+        format!("order {expected} is missing: {} follows {}", found.number, last.number)
+    }
 }
 
 /// Checks the log and its key index; returns where the log stands.

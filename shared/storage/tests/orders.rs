@@ -117,13 +117,15 @@ fn a_missing_record_is_seen() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("order-1");
     let mut store = fresh(&dir);
-    store.apply(vec![write(None, entries(Position::ORIGIN, 1, 9), 0)]).unwrap();
+    for three in entries(Position::ORIGIN, 1, 9).chunks(3) {
+        store.apply(vec![write(None, three.to_vec(), 0)]).unwrap();
+    }
     drop(store);
     let db = raw(&dir);
-    db.open_tree("orders").unwrap().remove(5_u64.to_be_bytes()).unwrap();
+    db.open_tree("orders").unwrap().remove(6_u64.to_be_bytes()).unwrap().unwrap();
     db.flush().unwrap();
     drop(db);
-    assert!(damage(&dir).contains("order 5 is missing"));
+    assert!(damage(&dir).contains("order 4 is missing: 7 follows 3"));
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! A damaged replica, gone through row by row, to say all that can be said.
 
 use toystore_domain::OrderNumber;
-use toystore_replication::Position;
+use toystore_replication::{Entry, Position};
 use toystore_storage::StorageError;
 use toystore_storage::mark::Mark;
 use toystore_storage::salvage::{Salvage, Tree};
-use toystore_storage::schema::{order_key, read_entry, read_number};
+use toystore_storage::schema::{RowError, order_key, read_number, read_row};
 
 use super::replica::{KEYS, LOG, MARK, STATE, log_is_sound, mark_is_sound, state_is_sound};
 use super::{Report, State};
-use crate::orders::{Orders, read_record, read_state, short};
+use crate::orders::{Orders, read_state, short};
 
 /// Rows read at once.
 const PAGE: usize = 1000;
@@ -97,22 +97,24 @@ impl<'a> Walk<'a> {
     }
 
     fn step(&mut self, key: &[u8], record: &[u8]) {
-        if let Some(found) = read_number(key) {
-            if found > self.number.next() {
-                self.wrong.push(span(self.number.next(), found.previous(), "missing"));
+        match read_row(key, record) {
+            Ok(entries) => entries.iter().for_each(|entry| self.follow(entry)),
+            Err(error) => {
+                self.wrong.push(error.to_string());
                 self.before = None;
+                // How many orders the row held is not known: all up to its own.
+                self.number = self.number.max(read_number(key).unwrap_or_default());
             }
-            self.number = found;
         }
-        let entry = match read_record(key, record) {
-            Ok(entry) => entry,
-            Err(what) => {
-                self.wrong.push(what);
-                self.before = None;
-                return;
-            }
-        };
+    }
+
+    fn follow(&mut self, entry: &Entry) {
         let number = entry.number;
+        if number > self.number.next() {
+            self.wrong.push(span(self.number.next(), number.previous(), "missing"));
+            self.before = None;
+        }
+        self.number = number;
         if self.before.is_some_and(|before| !entry.follows(&before)) {
             let what = "does not follow the one before it: its hash does not fit";
             self.wrong.push(format!("order {number} {what}"));
@@ -124,8 +126,8 @@ impl<'a> Walk<'a> {
         self.before = Some(self.last);
     }
 
-    /// Asks for each further order by itself where sled gives up on a part of its tree. There were
-    /// orders up to the synced mark.
+    /// Asks for each further row by itself where sled gives up on a part of its tree: one may end
+    /// with any order. There were orders up to the synced mark.
     fn one_by_one(&mut self, error: &StorageError) {
         self.whole = false;
         let what = format!("cannot be read on after order {}: {}", self.number, short(error));
@@ -135,10 +137,12 @@ impl<'a> Walk<'a> {
         for number in (self.number.next().0..=end.0).map(OrderNumber) {
             let key = order_key(number);
             if let Ok(Some(record)) = self.salvage.row(Tree::Orders, &key) {
-                if out_of_reach < number {
-                    self.wrong.push(span(out_of_reach, number.previous(), "out of reach"));
+                let row = read_row(&key, &record).unwrap_or_default();
+                let first = row.first().map_or(number, |entry| entry.number);
+                if out_of_reach < first {
+                    self.wrong.push(span(out_of_reach, first.previous(), "out of reach"));
                     // Told now, and not once more as missing.
-                    self.number = number.previous();
+                    self.number = first.previous();
                     self.before = None;
                 }
                 self.step(&key, &record);
@@ -177,19 +181,18 @@ fn survey_keys(salvage: &Salvage) -> (Vec<String>, usize) {
         let Some(number) = read_number(row) else {
             return wrong.push(format!("the row of key {text} is no order number"));
         };
-        let record = salvage.row(Tree::Orders, &order_key(number)).ok().flatten();
-        match record.as_deref().map(read_entry) {
+        // A row that does not decode is told with the log.
+        let Ok(entry) = find(salvage, number) else { return };
+        match entry.map(|entry| entry.purchase.key) {
             None => wrong.push(format!("key {text} is for order {number}, which does not exist")),
-            Some(Ok(entry)) if entry.purchase.key.as_str().as_bytes() != key => {
-                let of = entry.purchase.key;
+            Some(of) if of.as_str().as_bytes() != key => {
                 wrong.push(format!("key {text} is for order {number}, which has key {of}"));
             }
-            // A record that does not decode is told with the log.
             Some(_) => {}
         }
     });
-    each(salvage, Tree::Orders, &mut wrong, |_, record, wrong| {
-        if let Ok(entry) = read_entry(record) {
+    each(salvage, Tree::Orders, &mut wrong, |key, record, wrong| {
+        for entry in read_row(key, record).unwrap_or_default() {
             let key = entry.purchase.key;
             if let Ok(None) = salvage.row(Tree::Keys, key.as_str().as_bytes()) {
                 wrong.push(format!("order {} is not found by its key {key}", entry.number));
@@ -197,6 +200,14 @@ fn survey_keys(salvage: &Salvage) -> (Vec<String>, usize) {
         }
     });
     (wrong, keys)
+}
+
+/// An order, in the first row that does not end before it.
+fn find(salvage: &Salvage, number: OrderNumber) -> Result<Option<Entry>, RowError> {
+    let before = order_key(number.previous());
+    let (rows, _) = salvage.rows(Tree::Orders, Some(&before), 1);
+    let Some((key, record)) = rows.first() else { return Ok(None) };
+    Ok(read_row(key, record)?.into_iter().find(|entry| entry.number == number))
 }
 
 /// Hands over each row of a tree; returns how many there are.

@@ -71,15 +71,16 @@ impl Shop {
         OrderStore::create(&path, ReplicaId(id)).unwrap();
         let mut store = OrderStore::open(&path, ReplicaId(id)).unwrap();
         store.start().unwrap();
-        let write = Write {
+        let write = |entries: &[Entry]| Write {
             truncate_above: None,
-            entries: log.to_vec(),
+            entries: entries.to_vec(),
             cluster: Some(CLUSTER),
             promise: Epoch(2),
             mark: Epoch(2),
             commit: log.last().map_or(OrderNumber::ZERO, |entry| entry.number),
         };
-        store.apply(vec![write]).unwrap();
+        // Rows of ten orders.
+        log.chunks(10).for_each(|ten| store.apply(vec![write(ten)]).unwrap());
         store.raise_mark().unwrap();
         drop(store);
         released(&path);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use sled::{Batch, Db, Tree};
 use toystore_replication::Entry;
-use toystore_storage::schema::{ENTRY_VERSION, order_key};
+use toystore_storage::schema::{order_key, rows_of};
 
 /// As an order replica has.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -46,10 +46,11 @@ impl Sled {
     /// Appends a batch and keeps it. Only that is timed, not the encoding.
     pub fn append(&mut self, entries: &[Entry]) -> Result<()> {
         let (mut orders, mut keys) = (Batch::default(), Batch::default());
+        for (key, record) in rows_of(entries)? {
+            orders.insert(&key, record);
+        }
         for entry in entries {
-            let number = order_key(entry.number);
-            orders.insert(&number, toystore_codec::encode(ENTRY_VERSION, entry)?);
-            keys.insert(entry.purchase.key.as_str().as_bytes(), &number);
+            keys.insert(entry.purchase.key.as_str().as_bytes(), &order_key(entry.number));
         }
         let begun = Instant::now();
         self.orders.apply_batch(orders)?;
