@@ -1,6 +1,8 @@
 //! An order replica's database: the log, the index of its keys, and one row of state.
 //!
-//! Log, index and state change in one sled transaction, so after a crash they agree.
+//! Log and state change in one sled transaction. The index of keys is written before, in sled's one
+//! sequence of writes, so that after a crash it lacks nothing; what it has above the log's end is
+//! taken out when the database is opened.
 
 use std::path::Path;
 
@@ -16,7 +18,7 @@ use crate::mark::{Mark, MarkFile};
 use crate::schema::{
     KEYS, META, ORDERS, OrderState, STATE, STATE_VERSION, order_key, read_number, read_row, rows_of,
 };
-use crate::verify::verify;
+use crate::verify::{Verified, verify};
 
 /// An open database of an order replica.
 pub struct OrderStore {
@@ -62,7 +64,11 @@ impl OrderStore {
         let reader = OrderReader { orders: folder.tree(ORDERS)?, keys: folder.tree(KEYS)? };
         let meta = folder.tree(META)?;
         let state = read_state(path, &meta)?;
-        let last = guarded(path, || verify(path, &reader.orders, &reader.keys))?;
+        let Verified { last, unfinished } =
+            guarded(path, || verify(path, &reader.orders, &reader.keys))?;
+        for key in unfinished {
+            reader.keys.remove(key).map_err(|error| sled_error(path, &error))?;
+        }
         let mark = MarkFile::open(path)?;
         check_mark(path, &mark.last(), &reader, &state)?;
         if state.commit > last.number {
@@ -173,13 +179,16 @@ impl OrderStore {
         let path = self.folder.path();
         let rows = rows_of(&entries).map_err(|error| StorageError::damaged(path, error))?;
         let state = encode_state(path, &self.state)?;
-        let trees = (&self.reader.orders, &self.reader.keys, &self.meta);
-        let done = trees.transaction(|(orders, keys, meta)| {
+        let mut keys = sled::Batch::default();
+        for entry in &entries {
+            keys.insert(entry.purchase.key.as_str().as_bytes(), &order_key(entry.number));
+        }
+        // The index goes first: what a crash leaves of it is above the log's end, and not counted.
+        self.reader.keys.apply_batch(keys).map_err(|error| sled_error(path, &error))?;
+        let trees = (&self.reader.orders, &self.meta);
+        let done = trees.transaction(|(orders, meta)| {
             for (key, record) in &rows {
                 orders.insert(key, record.as_slice())?;
-            }
-            for entry in &entries {
-                keys.insert(entry.purchase.key.as_str().as_bytes(), &order_key(entry.number))?;
             }
             meta.insert(STATE, state.as_slice())?;
             Ok::<_, ConflictableTransactionError<()>>(())

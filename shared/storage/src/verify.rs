@@ -1,6 +1,10 @@
 //! Whether a log is sound: dense keys, records that fit them, an unbroken hash chain, and a key
 //! index that says the same as the log. One pass over each tree.
+//!
+//! The index is written before the log, so a crash may leave the keys of orders that would have come
+//! next; nobody was told of these.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
@@ -43,7 +47,16 @@ fn broken(found: &Entry, last: &Position) -> String {
     }
 }
 
-/// Checks the log and its key index; returns where the log stands.
+/// A sound log.
+#[derive(Debug)]
+pub struct Verified {
+    /// Where it stands.
+    pub last: Position,
+    /// Keys in the index whose orders were not written any more.
+    pub unfinished: Vec<Vec<u8>>,
+}
+
+/// Checks the log and its key index.
 ///
 /// # Errors
 /// The first thing that is wrong.
@@ -51,9 +64,10 @@ pub fn verify(
     path: &Path,
     orders: &sled::Tree,
     keys: &sled::Tree,
-) -> Result<Position, StorageError> {
+) -> Result<Verified, StorageError> {
     // Equal sums of hashes mean equal sets of (key, number): no look-up for each order.
     let (mut in_log, mut in_index, mut indexed) = (0_u64, 0_u64, 0_u64);
+    let mut above = BTreeMap::new();
     let last = walk(path, orders, |entry| {
         in_log = in_log.wrapping_add(pair(entry.purchase.key.as_str().as_bytes(), entry.number));
     })?;
@@ -61,11 +75,16 @@ pub fn verify(
         let (key, value) = row.map_err(|error| sled_error(path, &error))?;
         let number = read_number(&value)
             .ok_or_else(|| StorageError::damaged(path, "a row of the key index"))?;
+        if number > last.number {
+            above.insert(number, key.to_vec());
+            continue;
+        }
         in_index = in_index.wrapping_add(pair(&key, number));
         indexed += 1;
     }
-    if (in_log, last.number.0) == (in_index, indexed) {
-        return Ok(last);
+    let dense = above.keys().zip(last.number.next().0..).all(|(number, next)| number.0 == next);
+    if dense && (in_log, last.number.0) == (in_index, indexed) {
+        return Ok(Verified { last, unfinished: above.into_values().collect() });
     }
     let what = format!("its key index has {indexed} rows that do not fit {} orders", last.number);
     Err(StorageError::damaged(path, what))

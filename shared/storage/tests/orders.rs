@@ -145,6 +145,32 @@ fn a_key_index_that_differs_is_seen() {
 }
 
 #[test]
+fn keys_of_orders_that_a_crash_cut_short_are_taken_out() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    let mut store = fresh(&dir);
+    let log = entries(Position::ORIGIN, 1, 9);
+    store.apply(vec![write(None, log.clone(), 0)]).unwrap();
+    drop(store);
+    let leave = |numbers: &[u64]| {
+        let db = raw(&dir);
+        let keys = db.open_tree("keys").unwrap();
+        for number in numbers {
+            keys.insert(format!("left-{number}"), &number.to_be_bytes()).unwrap();
+        }
+        db.flush().unwrap();
+    };
+    leave(&[10, 11]);
+    let store = open(&dir).unwrap();
+    assert_eq!(store.last(), log[8].position());
+    assert_eq!(store.reader().number_of(&OrderKey::new("left-10").unwrap()), Ok(None));
+    drop(store);
+    // What no crash leaves is damage.
+    leave(&[12]);
+    assert!(damage(&dir).contains("key index"));
+}
+
+#[test]
 fn a_rolled_back_database_is_seen() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("order-1");

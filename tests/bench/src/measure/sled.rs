@@ -12,13 +12,13 @@ use toystore_storage::schema::{order_key, rows_of};
 /// As an order replica has.
 const CACHE_BYTES: u64 = 64 << 20;
 
-/// When a batch counts as kept.
+/// How orders become rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Sync {
-    /// sled has flushed it: a power cut may still lose it.
-    Flush,
-    /// The disk has it too, as the store demands.
-    FlushAndDisk,
+pub enum Rows {
+    /// Each order is a row of its own.
+    Single,
+    /// Several orders share a row, as in the store.
+    Shared,
 }
 
 /// A database with two trees: orders, and the index of their keys.
@@ -27,27 +27,30 @@ pub struct Sled {
     file: File,
     orders: Tree,
     keys: Tree,
-    sync: Sync,
+    rows: Rows,
     /// Spent on appending, so far.
     pub seconds: f64,
 }
 
 impl Sled {
     /// Makes one.
-    pub fn create(folder: &Path, sync: Sync) -> Result<Self> {
+    pub fn create(folder: &Path, rows: Rows) -> Result<Self> {
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES);
         let db = config.flush_every_ms(None).open()?;
         let (orders, keys) = (db.open_tree("orders")?, db.open_tree("keys")?);
         db.flush()?;
         let file = File::open(folder.join("db")).context("sled has no file")?;
-        Ok(Self { db, file, orders, keys, sync, seconds: 0.0 })
+        Ok(Self { db, file, orders, keys, rows, seconds: 0.0 })
     }
 
-    /// Appends a batch and keeps it. Only that is timed, not the encoding.
+    /// Appends a batch, durably. Only that is timed, not the encoding.
     pub fn append(&mut self, entries: &[Entry]) -> Result<()> {
         let (mut orders, mut keys) = (Batch::default(), Batch::default());
-        for (key, record) in rows_of(entries)? {
-            orders.insert(&key, record);
+        let in_a_row = if self.rows == Rows::Single { 1 } else { entries.len().max(1) };
+        for entries in entries.chunks(in_a_row) {
+            for (key, record) in rows_of(entries)? {
+                orders.insert(&key, record);
+            }
         }
         for entry in entries {
             keys.insert(entry.purchase.key.as_str().as_bytes(), &order_key(entry.number));
@@ -56,9 +59,7 @@ impl Sled {
         self.orders.apply_batch(orders)?;
         self.keys.apply_batch(keys)?;
         self.db.flush()?;
-        if self.sync == Sync::FlushAndDisk {
-            self.file.sync_data()?;
-        }
+        self.file.sync_data()?;
         self.seconds += begun.elapsed().as_secs_f64();
         Ok(())
     }

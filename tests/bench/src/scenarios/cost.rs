@@ -13,7 +13,7 @@ use toystore_tests::store::{self, Store, order};
 
 use crate::measure::disk::{bytes, flushes, loopback_bytes, written_bytes};
 use crate::measure::load::{buy, closed};
-use crate::measure::sled::{Sled, Sync};
+use crate::measure::sled::{Rows, Sled};
 use crate::measure::spread::{Spread, number};
 use crate::measure::table::table;
 use crate::measure::usage::LOAD;
@@ -177,8 +177,8 @@ fn sled_alone(bench: &Bench, store: &Store, leader: &str, batch: f64) -> Result<
     let orders = OrderStore::open(&store.data(leader), ReplicaId(id))?;
     let folder = tempfile::tempdir_in(&bench.folder)?;
     let empty = tempfile::tempdir_in(&bench.folder)?;
-    drop(Sled::create(empty.path(), Sync::Flush)?);
-    let mut sled = Sled::create(folder.path(), Sync::Flush)?;
+    drop(Sled::create(empty.path(), Rows::Shared)?);
+    let mut sled = Sled::create(folder.path(), Rows::Shared)?;
     let (mut after, size) = (OrderNumber::ZERO, batch.round().max(1.0) as usize);
     loop {
         let page = orders.reader().page(after, PAGE)?;
