@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use toystore_authority::messages::{
-    CatalogPage, ExportCatalog, ForceLeader, Forced, Propose, Proposed,
+    CatalogPage, ExportCatalog, ExportRestocks, ForceLeader, Forced, Propose, Proposed,
+    RestocksPage,
 };
 use toystore_authority::{Command, Database, Failed, Outcome};
 use toystore_coherence::messages::{
@@ -65,6 +66,7 @@ pub fn desk<D: Database + Send + Sync + 'static>(shared: &Shared<D>, metrics: Me
         .on(shared, transact)
         .on(shared, list_reservations)
         .on(shared, export)
+        .on(shared, export_restocks)
 }
 
 fn unreadable(error: Failed) -> Refusal {
@@ -190,6 +192,16 @@ async fn export<D: Database>(
 ) -> Result<CatalogPage, Refusal> {
     match shared.run(Command::Export(call)).await? {
         Outcome::Exported(page) => Ok(page),
+        _ => mismatch(),
+    }
+}
+
+async fn export_restocks<D: Database>(
+    shared: Shared<D>,
+    call: ExportRestocks,
+) -> Result<RestocksPage, Refusal> {
+    match shared.run(Command::ExportRestocks(call)).await? {
+        Outcome::ExportedRestocks(page) => Ok(page),
         _ => mismatch(),
     }
 }

@@ -8,7 +8,7 @@ use structopt::StructOpt;
 use toystore_host::address::DEFAULT_REPLICAS;
 use toystore_host::exit::SERVICE_HELP;
 use toystore_host::fail_point::{self, Fate, NoFailPoint, Process};
-use toystore_host::limits::{LEASE, RESTOCK_INTERVAL};
+use toystore_host::limits::{LEASE, LEASE_MAX, RESTOCK_INTERVAL};
 use toystore_host::telemetry::LogFormat;
 use toystore_host::{Address, ClusterConfig};
 use toystore_replication::ReplicaId;
@@ -223,10 +223,11 @@ fn parse_fail_point(text: &str) -> Result<Fate, NoFailPoint> {
     Fate::parse(Process::Catalog, text)
 }
 
-fn parse_lease(text: &str) -> Result<Duration, &'static str> {
-    match text.parse() {
-        Ok(millis @ 100..=1500) => Ok(Duration::from_millis(millis)),
-        _ => Err("write a number of milliseconds from 100 to 1500"),
+fn parse_lease(text: &str) -> Result<Duration, String> {
+    let most = LEASE_MAX.as_millis();
+    match text.parse().map(Duration::from_millis) {
+        Ok(lease) if (100..=most).contains(&lease.as_millis()) => Ok(lease),
+        _ => Err(format!("write a number of milliseconds from 100 to {most}")),
     }
 }
 

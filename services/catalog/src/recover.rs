@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 
 use toystore_domain::{Books, OrderNumber, ProductName, stock};
-use toystore_host::limits::CALL_TIMEOUT;
+use toystore_host::limits::{CALL_TIMEOUT, LEASE_MAX};
 use toystore_host::{Address, CallError, Caller, ClusterToken};
 use toystore_replication::choice::Health;
 use toystore_replication::messages::{ExportOrders, Status};
 use toystore_replication::{ClusterId, Entry, Epoch, ReplicaId, Revision, View};
 use toystore_storage::CatalogStore;
+use toystore_storage::catalog::Content;
 
 use crate::CatalogError;
 use crate::options::Recover;
@@ -76,7 +77,16 @@ pub async fn recover(options: Recover) -> Result<(), CatalogError> {
         in_sync: vec![leader.member],
     };
     let products: Vec<_> = products.into_iter().collect();
-    CatalogStore::create(&options.data, cluster, &products, Some(&view))?;
+    let content = Content {
+        cluster,
+        view: Some(&view),
+        products: &products,
+        reservations: &[],
+        restocks: &[],
+        // Front ends may still answer from what they cached of the lost catalog.
+        lease_millis: u64::try_from(LEASE_MAX.as_millis()).unwrap_or(u64::MAX),
+    };
+    CatalogStore::create_with(&options.data, &content)?;
     println!(
         "rebuilt {} from replica {} with {} orders; start the catalog now",
         options.data.display(),

@@ -14,7 +14,7 @@ use toystore_replication::{Member, View};
 
 use toystore_coherence::messages::{Put, PutProduct};
 
-use crate::messages::{CatalogPage, ExportCatalog, Proposed};
+use crate::messages::{CatalogPage, ExportCatalog, ExportRestocks, Proposed, RestocksPage};
 use crate::{Failed, Restocked, Transaction, products, transact, views};
 
 /// Rows of each kind in one page of an export.
@@ -37,8 +37,10 @@ pub enum Command {
     Put(PutProduct),
     /// Restock at most so many sold-out products.
     Restock(usize),
-    /// A page of everything.
+    /// A page of products and reservations.
     Export(ExportCatalog),
+    /// A page of the ledger.
+    ExportRestocks(ExportRestocks),
 }
 
 /// The outcome of the command of the same name.
@@ -60,6 +62,8 @@ pub enum Outcome {
     Restocked(Vec<Restocked>),
     /// Of an export.
     Exported(CatalogPage),
+    /// Of an export of the ledger.
+    ExportedRestocks(RestocksPage),
 }
 
 /// Runs one command; adds the products that customers will see changed to `changed`.
@@ -84,6 +88,7 @@ pub fn execute(
         Command::Put(put) => Outcome::Put(put_product(tx, put, changed)?),
         Command::Restock(limit) => Outcome::Restocked(products::restock(tx, *limit, changed)?),
         Command::Export(export) => Outcome::Exported(page(tx, export)?),
+        Command::ExportRestocks(export) => Outcome::ExportedRestocks(ledger(tx, export)?),
     })
 }
 
@@ -102,4 +107,11 @@ fn page(tx: &impl Transaction, export: &ExportCatalog) -> Result<CatalogPage, Fa
     let reservations = tx.reservations(export.after_key.as_ref(), EXPORT_PAGE)?;
     let more = products.len() == EXPORT_PAGE || reservations.len() == EXPORT_PAGE;
     Ok(CatalogPage { cluster: tx.cluster()?, view: tx.view()?, products, reservations, more })
+}
+
+fn ledger(tx: &impl Transaction, export: &ExportRestocks) -> Result<RestocksPage, Failed> {
+    let after = export.after.as_ref().map(|(name, version)| (name, *version));
+    let restocks = tx.restocks(after, EXPORT_PAGE)?;
+    let more = restocks.len() == EXPORT_PAGE;
+    Ok(RestocksPage { restocks, more })
 }

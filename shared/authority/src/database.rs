@@ -101,6 +101,12 @@ pub trait Transaction {
     ) -> Result<Vec<Reservation>, Failed>;
     /// Adds a row to the ledger of restocks.
     fn add_restock(&mut self, restock: &Restocked) -> Result<(), Failed>;
+    /// Rows of the ledger in order of products and their versions, after this one, at most so many.
+    fn restocks(
+        &self,
+        after: Option<(&ProductName, Version)>,
+        limit: usize,
+    ) -> Result<Vec<Restocked>, Failed>;
     /// Makes everything durable, synced, then visible.
     fn commit(self) -> Result<(), Failed>;
 }

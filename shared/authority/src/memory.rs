@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use toystore_domain::{Books, OrderKey, ProductName};
+use toystore_domain::{Books, OrderKey, ProductName, Version};
 use toystore_replication::messages::Reservation;
 use toystore_replication::{ClusterId, View};
 
@@ -170,6 +170,18 @@ impl Transaction for MemoryTransaction<'_> {
     fn add_restock(&mut self, restock: &Restocked) -> Result<(), Failed> {
         self.change().restocks.push(restock.clone());
         Ok(())
+    }
+
+    fn restocks(
+        &self,
+        after: Option<(&ProductName, Version)>,
+        limit: usize,
+    ) -> Result<Vec<Restocked>, Failed> {
+        let above = |row: &&Restocked| after.is_none_or(|a| (&row.product, row.version) > a);
+        let mut rows: Vec<_> = self.rows.restocks.iter().filter(above).cloned().collect();
+        rows.sort_by(|a, b| (&a.product, a.version).cmp(&(&b.product, b.version)));
+        rows.truncate(limit);
+        Ok(rows)
     }
 
     fn commit(self) -> Result<(), Failed> {

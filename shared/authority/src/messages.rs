@@ -1,10 +1,12 @@
 //! What front ends, operators and the inspector say to the catalog, beside products and orders.
 
 use serde::{Deserialize, Serialize};
-use toystore_domain::{Books, OrderKey, ProductName};
+use toystore_domain::{Books, OrderKey, ProductName, Version};
 use toystore_replication::messages::Reservation;
 use toystore_replication::view::{Proposal, ViewRefusal};
 use toystore_replication::{ClusterId, ReplicaId, View};
+
+use crate::Restocked;
 
 /// Front end → catalog: let this replica lead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,5 +65,21 @@ pub struct CatalogPage {
     /// Outstanding reservations.
     pub reservations: Vec<Reservation>,
     /// There are more of either.
+    pub more: bool,
+}
+
+/// Inspector → catalog: a page of the ledger of restocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportRestocks {
+    /// Only rows above this product's at this version.
+    pub after: Option<(ProductName, Version)>,
+}
+
+/// Catalog → inspector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestocksPage {
+    /// The rows, in order of products and their versions.
+    pub restocks: Vec<Restocked>,
+    /// There are more.
     pub more: bool,
 }

@@ -12,10 +12,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use toystore_authority::memory::MemoryDatabase;
-use toystore_authority::messages::ExportCatalog;
+use toystore_authority::messages::{ExportCatalog, ExportRestocks};
 use toystore_authority::{Command, Database, Outcome, Transaction, execute};
 use toystore_coherence::messages::PutProduct;
-use toystore_domain::{Cents, OrderKey, OrderNumber, ProductName, Purchase, Quantity};
+use toystore_domain::{Cents, OrderKey, OrderNumber, ProductName, Purchase, Quantity, Version};
 use toystore_replication::messages::{ListReservations, Record, Reserved, Transact, Transacted};
 use toystore_replication::view::{MemberChange, Proposal};
 use toystore_replication::{
@@ -103,6 +103,10 @@ fn command() -> BoxedStrategy<Command> {
                 Command::Export(ExportCatalog { after_product, after_key })
             }
         ),
+        1 => prop::option::of((name(), number())).prop_map(|after| {
+            let after = after.map(|(name, version)| (name, Version(version)));
+            Command::ExportRestocks(ExportRestocks { after })
+        }),
     ]
     .boxed()
 }

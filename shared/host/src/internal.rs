@@ -1,7 +1,8 @@
 //! Which message goes to which internal endpoint, `POST /internal/NAME`.
 
 use toystore_authority::messages::{
-    CatalogPage, ExportCatalog, ForceLeader, Forced, Propose, Proposed,
+    CatalogPage, ExportCatalog, ExportRestocks, ForceLeader, Forced, Propose, Proposed,
+    RestocksPage,
 };
 use toystore_coherence::messages::{
     Granted, Invalidate, ListProducts, LookUp, LookedUp, Put, PutProduct, RenewLease,
@@ -37,6 +38,7 @@ endpoints! {
     "read-view": ReadView => Option<View>;
     "force-leader": ForceLeader => Forced;
     "export-catalog": ExportCatalog => CatalogPage;
+    "export-restocks": ExportRestocks => RestocksPage;
 }
 
 // The catalog's, for leaders.

@@ -108,6 +108,8 @@ pub const RETRY_BURST: u32 = 50;
 
 /// How long a front end may answer from its cache without hearing from the catalog.
 pub const LEASE: Duration = Duration::from_millis(1000);
+/// The longest lease that a catalog may be told to grant.
+pub const LEASE_MAX: Duration = Duration::from_millis(1500);
 /// Taken off a lease by its holder, because two clocks never run alike.
 pub const LEASE_DRIFT_ALLOWANCE: Duration = Duration::from_millis(20);
 /// Between two rounds of filling up sold-out toys.

@@ -14,14 +14,18 @@ use serde::de::DeserializeOwned;
 use sled::Transactional;
 use sled::transaction::ConflictableTransactionError;
 use toystore_authority::{Database, Failed, Fence, Restocked, Transaction};
-use toystore_domain::{Books, OrderKey, Product, ProductName};
+use toystore_domain::{Books, OrderKey, Product, ProductName, Version};
 use toystore_replication::messages::Reservation;
 use toystore_replication::{ClusterId, View};
 
-use crate::folder::{Folder, Kind, StorageError, guarded, sled_error};
+use crate::folder::{Folder, Kind, StorageError, guarded};
 use crate::mark::{CatalogMark, INTERVAL, MarkFile};
 use crate::orders::transaction_error;
 use crate::schema::ROW_VERSION;
+
+mod content;
+
+pub use content::Content;
 
 /// The catalog's trees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,8 +57,6 @@ pub const VIEW: &[u8] = b"view";
 const COMMITS: &[u8] = b"commits";
 const FENCE: &[u8] = b"fence";
 const LEASE: &[u8] = b"lease_millis";
-/// Products in one transaction while a database is made.
-const CREATED_AT_ONCE: usize = 1000;
 
 /// An open database of the catalog.
 pub struct CatalogStore {
@@ -88,28 +90,9 @@ impl CatalogStore {
         products: &[(ProductName, Books)],
         view: Option<&View>,
     ) -> Result<(), StorageError> {
-        Folder::create(path, Kind::Catalog, |db, folder| {
-            let open = |name: &str| db.open_tree(name).map_err(|error| sled_error(folder, &error));
-            let trees = TABLES.iter().map(|(_, name)| open(name)).collect::<Result<Vec<_>, _>>()?;
-            let damaged = |error: Failed| StorageError::damaged(folder, error);
-            // Nobody sees the folder before it is whole, so a million products need not be one
-            // transaction, which sled would hold in memory several times over.
-            for products in products.chunks(CREATED_AT_ONCE) {
-                let mut tx = Staged { trees: &trees, rows: BTreeMap::new() };
-                for (name, books) in products {
-                    tx.put_books(name, books).map_err(damaged)?;
-                }
-                tx.write(folder)?;
-            }
-            let mut tx = Staged { trees: &trees, rows: BTreeMap::new() };
-            tx.put(Table::Meta, CLUSTER, &cluster).map_err(damaged)?;
-            if let Some(view) = view {
-                tx.put_view(view).map_err(damaged)?;
-            }
-            tx.put(Table::Meta, COMMITS, &CatalogMark::default()).map_err(damaged)?;
-            tx.write(folder)?;
-            MarkFile::create(folder, CatalogMark::default())
-        })
+        let (reservations, restocks, lease_millis) = (&[], &[], 0);
+        let content = Content { cluster, view, products, reservations, restocks, lease_millis };
+        Self::create_with(path, &content)
     }
 
     /// Opens a database, and reads every row of it once.
@@ -207,8 +190,7 @@ impl CatalogStore {
     /// # Errors
     /// [`Failed`] when a row is damaged.
     pub fn restocks(&self) -> Result<Vec<Restocked>, Failed> {
-        let rows = self.staged().scan(Table::Restocks, None, usize::MAX)?;
-        rows.into_iter().map(|(_, row)| decode(&row)).collect()
+        self.staged().restocks(None, usize::MAX)
     }
 
     /// Brings the synced mark up to the synced database. Under load commits do so by themselves.
@@ -349,6 +331,14 @@ fn to_vecs((key, row): (sled::IVec, sled::IVec)) -> Row {
     (key.to_vec(), row.to_vec())
 }
 
+/// No name holds a 0, so the keys' order is that of (name, version).
+fn restock_key(product: &ProductName, version: Version) -> Vec<u8> {
+    let mut key = product.as_str().as_bytes().to_vec();
+    key.push(0);
+    key.extend(version.0.to_be_bytes());
+    key
+}
+
 fn name_of(key: &[u8]) -> Result<ProductName, Failed> {
     std::str::from_utf8(key).ok().and_then(ProductName::new).ok_or(Failed::Damaged)
 }
@@ -392,6 +382,24 @@ impl Staged<'_> {
         let after = after.map(|name| name.as_str().as_bytes());
         let rows = self.scan(Table::Products, after, limit)?;
         rows.into_iter().map(|(key, row)| Ok((name_of(&key)?, decode(&row)?))).collect()
+    }
+
+    fn put_reservation(&mut self, reservation: &Reservation) -> Result<(), Failed> {
+        self.put(Table::Reservations, reservation.purchase.key.as_str().as_bytes(), reservation)
+    }
+
+    fn put_restock(&mut self, restock: &Restocked) -> Result<(), Failed> {
+        self.put(Table::Restocks, &restock_key(&restock.product, restock.version), restock)
+    }
+
+    fn restocks(
+        &self,
+        after: Option<(&ProductName, Version)>,
+        limit: usize,
+    ) -> Result<Vec<Restocked>, Failed> {
+        let after = after.map(|(name, version)| restock_key(name, version));
+        let rows = self.scan(Table::Restocks, after.as_deref(), limit)?;
+        rows.into_iter().map(|(_, row)| decode(&row)).collect()
     }
 
     fn sold_out(&self, limit: usize) -> Result<Vec<ProductName>, Failed> {
@@ -456,8 +464,7 @@ impl Transaction for CatalogTransaction<'_> {
     }
 
     fn put_reservation(&mut self, reservation: &Reservation) -> Result<(), Failed> {
-        let key = reservation.purchase.key.as_str().as_bytes().to_vec();
-        self.staged.put(Table::Reservations, &key, reservation)
+        self.staged.put_reservation(reservation)
     }
 
     fn remove_reservation(&mut self, key: &OrderKey) -> Result<(), Failed> {
@@ -474,10 +481,15 @@ impl Transaction for CatalogTransaction<'_> {
     }
 
     fn add_restock(&mut self, restock: &Restocked) -> Result<(), Failed> {
-        let mut key = restock.product.as_str().as_bytes().to_vec();
-        key.push(0);
-        key.extend(restock.version.0.to_be_bytes());
-        self.staged.put(Table::Restocks, &key, restock)
+        self.staged.put_restock(restock)
+    }
+
+    fn restocks(
+        &self,
+        after: Option<(&ProductName, Version)>,
+        limit: usize,
+    ) -> Result<Vec<Restocked>, Failed> {
+        self.staged.restocks(after, limit)
     }
 
     fn commit(mut self) -> Result<(), Failed> {

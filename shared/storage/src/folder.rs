@@ -119,14 +119,15 @@ impl Folder {
     /// Makes a new database. `fill` puts the first rows in.
     ///
     /// # Errors
-    /// [`StorageError::Exists`] when there is something at `path`; never replaces it.
-    pub fn create(
+    /// [`StorageError::Exists`] when there is something at `path`; never replaces it. What `fill`
+    /// fails with is passed on, and nothing is at `path` then.
+    pub fn create<E: From<StorageError>>(
         path: &Path,
         kind: Kind,
-        fill: impl FnOnce(&sled::Db, &Path) -> Result<(), StorageError>,
-    ) -> Result<(), StorageError> {
+        fill: impl FnOnce(&sled::Db, &Path) -> Result<(), E>,
+    ) -> Result<(), E> {
         if path.exists() {
-            return Err(StorageError::Exists(path.to_path_buf()));
+            return Err(StorageError::Exists(path.to_path_buf()).into());
         }
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(StorageError::io("create", parent))?;
@@ -147,7 +148,7 @@ impl Folder {
         file.write_all(line.as_bytes()).map_err(StorageError::io("write", &format))?;
         sync_tree(&building)?;
         fs::rename(&building, path).map_err(StorageError::io("rename", &building))?;
-        sync(parent)
+        Ok(sync(parent)?)
     }
 
     /// Opens an existing database.

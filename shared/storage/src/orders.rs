@@ -9,9 +9,7 @@ use std::path::Path;
 use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 use toystore_domain::{OrderKey, OrderNumber};
-use toystore_replication::{
-    Entry, Epoch, Fatal, Member, Position, ReplicaId, Saved, Stored, Write,
-};
+use toystore_replication::{Entry, Fatal, Member, Position, ReplicaId, Saved, Stored, Write};
 
 use crate::folder::{Folder, Kind, StorageError, guarded, sled_error, unreadable};
 use crate::mark::{Mark, MarkFile};
@@ -44,14 +42,35 @@ impl OrderStore {
     /// # Errors
     /// [`StorageError::Exists`] when there is something at `path`.
     pub fn create(path: &Path, id: ReplicaId) -> Result<(), StorageError> {
+        let nothing = std::iter::empty::<Result<Vec<Entry>, StorageError>>();
+        Self::create_with(path, id, &OrderState::default(), nothing)
+    }
+
+    /// Makes a database of these orders and this state, under a new store id. Only a page of the
+    /// orders is in memory at a time.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] when there is something at `path`; [`StorageError::Damaged`] when
+    /// the orders are no log; and what the pages fail with. Nothing is at `path` then.
+    pub fn create_with<E: From<StorageError>>(
+        path: &Path,
+        id: ReplicaId,
+        state: &OrderState,
+        pages: impl IntoIterator<Item = Result<Vec<Entry>, E>>,
+    ) -> Result<(), E> {
         Folder::create(path, Kind::Order(id.0), |db, folder| {
-            for tree in [ORDERS, KEYS, META] {
-                db.open_tree(tree).map_err(|error| sled_error(folder, &error))?;
+            let open = |tree| db.open_tree(tree).map_err(|error| sled_error(folder, &error));
+            let (orders, keys, meta) = (open(ORDERS)?, open(KEYS)?, open(META)?);
+            let mut last = Position::ORIGIN;
+            for page in pages {
+                for entry in page? {
+                    // Nobody sees the folder before it is whole: no transactions are needed.
+                    last = insert(folder, &orders, &keys, &last, &entry)?;
+                }
             }
-            let meta = db.open_tree(META).map_err(|error| sled_error(folder, &error))?;
-            let state = encode_state(folder, &OrderState::default())?;
-            meta.insert(STATE, state).map_err(|error| sled_error(folder, &error))?;
-            MarkFile::create(folder, Mark::of(&Position::ORIGIN, Epoch(0)))
+            let row = encode_state(folder, state)?;
+            meta.insert(STATE, row).map_err(|error| sled_error(folder, &error))?;
+            Ok(MarkFile::create(folder, Mark::of(&last, state.promise))?)
         })
     }
 
@@ -244,6 +263,33 @@ impl OrderStore {
         }
         self.last = position;
         Ok(())
+    }
+}
+
+/// Adds an order to a database that is being made.
+fn insert(
+    path: &Path,
+    orders: &sled::Tree,
+    keys: &sled::Tree,
+    last: &Position,
+    entry: &Entry,
+) -> Result<Position, StorageError> {
+    let number = entry.number;
+    if !entry.follows(last) {
+        let what = format!("order {number} does not follow order {}", last.number);
+        return Err(StorageError::damaged(path, what));
+    }
+    let record = toystore_codec::encode(ENTRY_VERSION, entry)
+        .map_err(|error| StorageError::damaged(path, error))?;
+    let failed = |error: sled::Error| sled_error(path, &error);
+    orders.insert(order_key(number), record).map_err(failed)?;
+    let key = entry.purchase.key.as_str();
+    match keys.insert(key, &order_key(number)).map_err(failed)? {
+        None => Ok(entry.position()),
+        Some(_) => {
+            let what = format!("order {number} has the key of an earlier one, {key}");
+            Err(StorageError::damaged(path, what))
+        }
     }
 }
 

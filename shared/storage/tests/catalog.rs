@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use toystore_authority::{Database, Transaction, products};
-use toystore_domain::{Books, Cents, ProductName};
-use toystore_replication::ClusterId;
+use toystore_authority::{Database, Restocked, Transaction, products};
+use toystore_domain::{Books, Cents, OrderKey, ProductName, Purchase, Quantity, stock};
+use toystore_replication::messages::Reservation;
+use toystore_replication::{ClusterId, Epoch};
+use toystore_storage::catalog::Content;
 use toystore_storage::{CatalogStore, StorageError, folder};
 
 fn name(text: &str) -> ProductName {
@@ -82,4 +84,52 @@ fn a_rolled_back_catalog_is_seen() {
         Err(error) => assert!(error.to_string().contains("rolled back"), "{error}"),
         Ok(_) => panic!("it was opened"),
     }
+}
+
+#[test]
+fn a_database_is_made_of_rows_and_pages_its_ledger() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("catalog");
+    let mut books = Books::open(Cents::new(999).unwrap(), 0);
+    let mut restocks = Vec::new();
+    for _ in 0..3 {
+        assert!(stock::restock(&mut books).unwrap());
+        let (product, version) = (name("Tux"), books.version);
+        restocks.push(Restocked { product, version, amount: stock::RESTOCK_TO });
+        let all = Quantity::new(stock::RESTOCK_TO).unwrap();
+        assert!(stock::reserve(&mut books, all).unwrap());
+        stock::settle(&mut books, all).unwrap();
+    }
+    let one = Quantity::new(1).unwrap();
+    stock::restock(&mut books).unwrap();
+    let (product, version) = (name("Tux"), books.version);
+    restocks.push(Restocked { product, version, amount: stock::RESTOCK_TO });
+    assert!(stock::reserve(&mut books, one).unwrap());
+    let key = OrderKey::new("held").unwrap();
+    let purchase = Purchase { key: key.clone(), product: name("Tux"), quantity: one };
+    let held = Reservation { purchase, epoch: Epoch(2), recorded: None };
+    let content = Content {
+        cluster: ClusterId(9),
+        view: None,
+        products: &[(name("Tux"), books.clone())],
+        reservations: std::slice::from_ref(&held),
+        restocks: &restocks,
+        lease_millis: 1500,
+    };
+    CatalogStore::create_with(&dir, &content).unwrap();
+    let store = open(&dir).unwrap();
+    assert_eq!(store.lease_millis().unwrap(), 1500);
+    let tx = store.begin();
+    assert_eq!(tx.books(&name("Tux")).unwrap(), Some(books));
+    assert_eq!(tx.reservation(&key).unwrap(), Some(held));
+    let mut paged = Vec::new();
+    loop {
+        let after = paged.last().map(|row: &Restocked| (&row.product, row.version));
+        let page = tx.restocks(after, 3).unwrap();
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page);
+    }
+    assert_eq!(paged, restocks);
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use toystore_domain::{OrderKey, OrderNumber, ProductName, Purchase, Quantity};
 use toystore_replication::{ClusterId, Entry, Epoch, Position, ReplicaId, Stored, Write, WriteId};
+use toystore_storage::schema::OrderState;
 use toystore_storage::{OrderStore, OrderWriter, StorageError, folder};
 
 const ID: ReplicaId = ReplicaId(1);
@@ -254,4 +255,35 @@ fn the_writer_tells_in_order_and_finishes_before_it_goes() {
     let told: Vec<_> = told.iter().collect();
     assert!(told.is_sorted() && told.last() == Some(&WriteId(100)));
     assert_eq!(open(&dir).unwrap().last(), log[99].position());
+}
+
+#[test]
+fn a_database_is_made_of_a_log() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    let log = entries(Position::ORIGIN, 1, 50);
+    let state = OrderState {
+        cluster: Some(ClusterId(5)),
+        promise: Epoch(3),
+        mark: Epoch(3),
+        commit: OrderNumber(40),
+        ..OrderState::default()
+    };
+    let make = |pages: Vec<Vec<Entry>>| {
+        let pages = pages.into_iter().map(Ok::<_, StorageError>);
+        OrderStore::create_with(&dir, ID, &state, pages)
+    };
+    let twice = Entry::after(&log[49].position(), Epoch(1), log[0].purchase.clone());
+    for (broken, why) in [
+        (vec![log[..20].to_vec(), log[21..].to_vec()], "order 22 does not follow order 20"),
+        (vec![log.clone(), vec![twice]], "order 51 has the key of an earlier one"),
+    ] {
+        let error = make(broken).unwrap_err().to_string();
+        assert!(error.contains(why) && !dir.exists(), "{error}");
+    }
+    make(vec![log[..20].to_vec(), Vec::new(), log[20..].to_vec()]).unwrap();
+    let store = open(&dir).unwrap();
+    assert_eq!((store.state(), store.last()), (&state, log[49].position()));
+    assert_eq!(store.reader().number_of(&log[30].purchase.key).unwrap(), Some(OrderNumber(31)));
+    assert!(matches!(make(Vec::new()), Err(StorageError::Exists(_))));
 }

@@ -9,7 +9,9 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use toystore_authority::messages::{CatalogPage, ExportCatalog, ForceLeader, Propose};
+use toystore_authority::messages::{
+    CatalogPage, ExportCatalog, ExportRestocks, ForceLeader, Propose,
+};
 use toystore_codec::{HEADER_BYTES, MAX_PAYLOAD_BYTES, checksum, decode, encode};
 use toystore_coherence::messages::{Invalidate, ListProducts, LookUp, PutProduct, RenewLease};
 use toystore_domain::names::{MAX_KEY_BYTES, MAX_NAME_BYTES};
@@ -113,7 +115,7 @@ macro_rules! every_message {
     ($each:ident, $on:expr) => {
         every_message!(@ $each $on;
             LookUp, ListProducts, PutProduct, RenewLease, Propose, ReadView, ForceLeader,
-            ExportCatalog, Transact, ListReservations, MemberChange, PlaceOrder, ReadOrder,
+            ExportCatalog, ExportRestocks, Transact, ListReservations, MemberChange, PlaceOrder, ReadOrder,
             ListOrders, Forward, ViewNotice, Status, Probe, ExportOrders, Append, Fetch, Join,
             Invalidate)
     };
