@@ -48,7 +48,7 @@ pub struct Rows {
     pub products: Vec<(ProductName, Books)>,
     /// Outstanding reservations, by key.
     pub reservations: Vec<Reservation>,
-    /// The ledger of restocks, of a folder.
+    /// The ledger of restocks; none where it cannot be read.
     pub restocks: Option<Vec<Restocked>>,
     /// The index of sold-out products, of a folder.
     pub sold_out: Option<BTreeSet<ProductName>>,
@@ -85,6 +85,12 @@ impl Catalog {
     #[must_use]
     pub fn at_service(link: Link, rows: Rows) -> Self {
         Self { link: Some(link), ..Self::of(rows) }
+    }
+
+    /// A catalog's rows in a dump.
+    #[must_use]
+    pub fn in_dump(rows: Rows, size: u64) -> Self {
+        Self { size: Some(size), ..Self::of(rows) }
     }
 
     fn of(rows: Rows) -> Self {

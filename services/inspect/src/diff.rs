@@ -17,7 +17,7 @@ use crate::{Exit, Failure};
 /// # Errors
 /// One cannot be read, they are not of a kind, or nothing can be printed.
 pub fn diff(options: &Several, loader: &mut Loader, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let sources = loader.load_all(&options.sources).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let sources = loader.load_all(&options.sources)?;
     if sources.len() < 2 {
         return Err(Failure::Alone);
     }
@@ -229,7 +229,6 @@ fn parting(a: &Catalog, b: &Catalog) -> Option<Parting> {
     if let Some((key, x, y)) = reservation {
         return Some(both(&format!("the reservation {key}"), &x, &y));
     }
-    // A running catalog does not tell its ledger.
     if let (Some(x), Some(y)) = (&a.restocks, &b.restocks)
         && let Some((_, x, y)) =
             first_difference(x, y, |row| format!("{}\0{:020}", row.product, row.version.0))

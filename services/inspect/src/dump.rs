@@ -1,13 +1,13 @@
-//! `dump`: every row, in one of three formats.
+//! `dump`: rows, all or those asked for, in one of three formats.
 
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use toystore_domain::OrderNumber;
+use toystore_domain::{OrderKey, OrderNumber, ProductName};
 use toystore_replication::{Entry, Member};
 
 use crate::catalog::Catalog;
-use crate::options::{Dump, Format};
+use crate::options::{Dump, Format, RowKind};
 use crate::orders::Orders;
 use crate::rows::{Column, Printer};
 use crate::source::{Loader, Source, Stop};
@@ -48,7 +48,7 @@ const VIEW: &[Column] =
 /// # Errors
 /// A source cannot be read, or nothing be printed.
 pub fn dump(options: &Dump, loader: &mut Loader, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let sources = loader.load_all(&options.sources).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let sources = loader.load_all(&options.sources)?;
     let several = sources.len() > 1;
     let mut exit = Exit::Fine;
     let mut kind = None;
@@ -60,7 +60,7 @@ pub fn dump(options: &Dump, loader: &mut Loader, out: &mut dyn Write) -> Result<
         let damage = match source {
             Source::Orders(orders) => dump_orders(options, orders, out, label, head)?,
             Source::Catalog(catalog) => {
-                dump_catalog(options.format, catalog, out, label, head)?;
+                dump_catalog(options, catalog, out, label, head)?;
                 catalog.lost.first().cloned()
             }
             Source::Ruin { .. } => None,
@@ -82,12 +82,20 @@ fn dump_orders(
     label: Option<&str>,
     head: bool,
 ) -> Result<Option<String>, Failure> {
+    if !wants(options, RowKind::Orders) {
+        return Ok(None);
+    }
     let mut printer = Printer::new(out, options.format, ORDER, label, head)?;
     let after = options.from.map_or(OrderNumber::ZERO, OrderNumber::previous);
     for entry in orders.entries(after) {
         match entry {
             Ok(entry) if options.to.is_some_and(|to| entry.number > to) => break,
-            Ok(entry) => printer.row(order(&entry))?,
+            Ok(entry)
+                if about(options, Some(&entry.purchase.product), Some(&entry.purchase.key)) =>
+            {
+                printer.row(order(&entry))?;
+            }
+            Ok(_) => {}
             Err(Stop::Damaged(what)) => return Ok(Some(what)),
             Err(Stop::Unreadable(error)) => return Err(error.into()),
         }
@@ -107,17 +115,29 @@ fn order(entry: &Entry) -> Vec<Value> {
     ]
 }
 
+/// Whether rows of this kind are asked for.
+fn wants(options: &Dump, kind: RowKind) -> bool {
+    options.kind.is_empty() || options.kind.contains(&kind)
+}
+
+/// Whether a row is about the product and under the key that are asked for; one that has neither
+/// is about none.
+fn about(options: &Dump, product: Option<&ProductName>, key: Option<&OrderKey>) -> bool {
+    options.product.as_ref().is_none_or(|wanted| product == Some(wanted))
+        && options.key.as_ref().is_none_or(|wanted| key == Some(wanted))
+}
+
 fn dump_catalog(
-    format: Format,
+    options: &Dump,
     catalog: &Catalog,
     out: &mut dyn Write,
     label: Option<&str>,
     head: bool,
 ) -> io::Result<()> {
-    let rows = &catalog.rows;
+    let (rows, format) = (&catalog.rows, options.format);
     let mut head = head;
-    let mut section = |columns: &'static [Column], rows: Vec<Vec<Value>>| {
-        if rows.is_empty() {
+    let mut section = |kind, columns: &'static [Column], rows: Vec<Vec<Value>>| {
+        if rows.is_empty() || !wants(options, kind) {
             return Ok(());
         }
         let csv = format == Format::Csv;
@@ -130,7 +150,8 @@ fn dump_catalog(
         }
         Ok::<_, io::Error>(())
     };
-    let products = rows.products.iter().map(|(name, books)| {
+    let products = rows.products.iter().filter(|(name, _)| about(options, Some(name), None));
+    let products = products.map(|(name, books)| {
         vec![
             json!("product"),
             json!(name),
@@ -144,8 +165,12 @@ fn dump_catalog(
             json!(books.reserved),
         ]
     });
-    section(PRODUCT, products.collect())?;
-    let reservations = rows.reservations.iter().map(|reservation| {
+    section(RowKind::Products, PRODUCT, products.collect())?;
+    let reservations = rows
+        .reservations
+        .iter()
+        .filter(|row| about(options, Some(&row.purchase.product), Some(&row.purchase.key)));
+    let reservations = reservations.map(|reservation| {
         let purchase = &reservation.purchase;
         vec![
             json!("reservation"),
@@ -156,8 +181,10 @@ fn dump_catalog(
             json!(reservation.recorded),
         ]
     });
-    section(RESERVATION, reservations.collect())?;
-    let restocks = rows.restocks.iter().flatten().map(|restock| {
+    section(RowKind::Reservations, RESERVATION, reservations.collect())?;
+    let restocks = rows.restocks.iter().flatten();
+    let restocks = restocks.filter(|row| about(options, Some(&row.product), None));
+    let restocks = restocks.map(|restock| {
         vec![
             json!("restock"),
             json!(restock.product),
@@ -165,8 +192,9 @@ fn dump_catalog(
             json!(restock.version),
         ]
     });
-    section(RESTOCK, restocks.collect())?;
-    let view = rows.view.iter().map(|view| {
+    section(RowKind::Restocks, RESTOCK, restocks.collect())?;
+    let view = rows.view.iter().filter(|_| about(options, None, None));
+    let view = view.map(|view| {
         let members: Vec<_> = view.in_sync.iter().map(Member::to_string).collect();
         vec![
             json!("view"),
@@ -176,7 +204,7 @@ fn dump_catalog(
             json!(members.join(" ")),
         ]
     });
-    section(VIEW, view.collect())
+    section(RowKind::View, VIEW, view.collect())
 }
 
 /// The cells of a section under the columns of all sections.

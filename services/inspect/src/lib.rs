@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`options`] | the command line |
 //! | [`source`] | a folder or a running service, and what either turns out to be |
+//! | [`portable`] | dumps: one file, checked to the last bit; a source like the others |
 //! | [`folder`] | copying a folder, and opening the copy |
 //! | [`service`] | asking a running service |
 //! | [`orders`] | an order replica: its state, and its log from the first order to the last |
@@ -14,15 +15,26 @@
 //! | [`lockstep`] | several logs side by side, up to where they part |
 //! | [`diff`] | `diff`: the first difference and what surrounds it |
 //! | [`stats`] | `stats`: counts and totals |
+//! | [`export`], [`import`] | `export`, `import`: one source as a dump, and a folder made of it |
+//! | [`backup`], [`cut`] | `backup`: a whole store as a dump, and where the cut lies |
+//! | [`restore`] | `restore`: a new store made of a backup |
+//! | [`progress`] | how far a long command is, and where a signal stops it |
 //! | [`rows`] | rows as a table, as JSON lines, as CSV |
 
+pub mod backup;
 pub mod catalog;
+pub mod cut;
 pub mod diff;
 pub mod dump;
+pub mod export;
 pub mod folder;
+pub mod import;
 pub mod lockstep;
 pub mod options;
 pub mod orders;
+pub mod portable;
+pub mod progress;
+pub mod restore;
 pub mod rows;
 pub mod service;
 pub mod source;
@@ -31,15 +43,25 @@ pub mod verify;
 
 use std::io::{self, Write};
 use std::panic;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use toystore_host::Shutdown;
+use toystore_storage::StorageError;
 
 pub use options::Options;
 
+use cut::Uncut;
 use options::Command;
+use portable::{Fault, Unwritten};
+use progress::Stop;
 use source::{Loader, Unreadable};
+
+/// How long a command that was told to stop may clean up.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +92,59 @@ pub enum Failure {
     /// One source has nothing to differ from.
     #[error("name at least two sources to compare")]
     Alone,
+    /// A source is damaged where it must be whole.
+    #[error("{0} is damaged: {1}")]
+    Damaged(String, String),
+    /// A dump cannot be written.
+    #[error(transparent)]
+    Unwritten(#[from] Unwritten),
+    /// A store cannot be backed up.
+    #[error(transparent)]
+    Uncut(#[from] Uncut),
+    /// A folder cannot be made.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A whole store where one source was wanted.
+    #[error("{0} is the backup of a whole store: `toystore-inspect restore` takes it")]
+    IsBackup(String),
+    /// One source where a whole store was wanted.
+    #[error("{0} is no backup of a whole store but a dump of {1}: `import` takes it")]
+    IsNoBackup(PathBuf, String),
+    /// Stopped by a signal.
+    #[error("stopped; nothing was left behind")]
+    Interrupted,
     /// What was found cannot be printed.
     #[error("cannot print: {0}")]
     Output(#[from] io::Error),
     /// The system refuses what any program needs.
     #[error("cannot set up: {0}")]
     SetUp(io::Error),
+}
+
+impl Failure {
+    /// A dump that cannot be used.
+    #[must_use]
+    pub fn dump(path: &Path, fault: Fault) -> Self {
+        match fault {
+            Fault::Io(_) | Fault::Foreign | Fault::Version => {
+                Unreadable::Dump(path.to_path_buf(), fault).into()
+            }
+            fault => Self::Damaged(path.display().to_string(), fault.to_string()),
+        }
+    }
+
+    /// How the process ends for it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Damaged(..) | Self::Uncut(Uncut::Damaged(..) | Uncut::Apart { .. }) => {
+                Exit::Wrong
+            }
+            Self::Storage(error) if error.is_damage() => Exit::Wrong,
+            Self::Interrupted => Exit::Interrupted,
+            _ => Exit::Unreadable,
+        }
+    }
 }
 
 /// Carries out one command; says on standard error why it could not.
@@ -88,7 +157,7 @@ pub fn run(options: Options) -> Exit {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
         Err(failure) => {
             eprintln!("toystore-inspect: {failure}");
-            Exit::Unreadable
+            failure.exit()
         }
     }
 }
@@ -99,13 +168,21 @@ fn set_up_and_run(options: Options) -> Result<Exit, Failure> {
     let runtime = Runtime::new().map_err(Failure::SetUp)?;
     let handle = runtime.handle().clone();
     let (token, command) = options.split();
-    let loader = Loader::new(scratch.path().to_path_buf(), token, handle);
+    let stop = Stop::default();
+    let loader = Loader::new(scratch.path().to_path_buf(), token, handle, stop.clone());
     let done = runtime.block_on(async {
         let mut shutdown = Shutdown::on_signals().map_err(Failure::SetUp)?;
-        let work = spawn_blocking(move || execute(command, loader));
+        let mut work = spawn_blocking(move || execute(command, loader));
         tokio::select! {
-            done = work => done.map_err(|error| Failure::SetUp(error.into()))?,
-            () = shutdown.requested() => Ok(Exit::Interrupted),
+            done = &mut work => done.map_err(|error| Failure::SetUp(error.into()))?,
+            () = shutdown.requested() => {
+                // What writes takes back what it wrote; what only reads may be left alone.
+                stop.request();
+                match timeout(LAST_WORDS, work).await {
+                    Ok(done) => done.map_err(|error| Failure::SetUp(error.into()))?,
+                    Err(_) => Ok(Exit::Interrupted),
+                }
+            }
         }
     });
     // After a signal the command may still be reading; the copies go all the same.
@@ -121,6 +198,10 @@ fn execute(command: Command, mut loader: Loader) -> Result<Exit, Failure> {
         Command::Verify(command) => verify::verify(&command, &mut loader, &mut out),
         Command::Diff(command) => diff::diff(&command, &mut loader, &mut out),
         Command::Stats(command) => stats::stats(&command, &mut loader, &mut out),
+        Command::Export(command) => export::export(&command, &mut loader, &mut out),
+        Command::Import(command) => import::import(&command, &mut loader, &mut out),
+        Command::Backup(command) => backup::backup(&command, &mut loader, &mut out),
+        Command::Restore(command) => restore::restore(&command, &mut loader, &mut out),
     };
     // What was found before a failure is printed all the same.
     let flushed = out.flush();

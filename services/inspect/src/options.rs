@@ -4,37 +4,15 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use structopt::StructOpt;
-use toystore_domain::OrderNumber;
+use toystore_domain::{OrderKey, OrderNumber, ProductName};
 
 use crate::source::Place;
 
-const EXAMPLES: &str = "\
-EXAMPLES:
-    toystore-inspect verify data/run/catalog data/run/order-1 data/run/order-2
-    toystore-inspect verify http://127.0.0.1:10086 http://127.0.0.1:10010
-    toystore-inspect diff data/run/order-1 data/run/order-2
-    toystore-inspect dump data/run/order-1 --from 100 --to 120 --format csv
-    toystore-inspect stats http://127.0.0.1:10010 --json
-
-A SOURCE is a data folder, of an order replica or of the catalog, or the address of one that runs.
-A folder in use by a running process is refused: name its address. A folder is never changed.
-
-EXIT CODES:
-    0  sound, or the same
-    1  damaged, or different
-    2  usage, or a source could not be read";
-
-const STOCK: &str = "\
-Each source is checked alone. Replicas are checked against each other up to what all of them have
-committed. The catalog and replicas that are in sync with it are checked for the stock equation:
-what the log sold is what the catalog sold and still holds.
-
-EXAMPLE:
-    toystore-inspect verify data/run/catalog data/run/order-1 data/run/order-2 data/run/order-3";
+mod help;
 
 /// Looks into the data of the toy store: what is in it, whether it is sound, where two differ
 #[derive(Debug, StructOpt)]
-#[structopt(name = "toystore-inspect", after_help = EXAMPLES)]
+#[structopt(name = "toystore-inspect", after_help = help::EXAMPLES)]
 pub struct Options {
     /// What to do.
     #[structopt(subcommand)]
@@ -63,43 +41,158 @@ impl Options {
 /// Looks into the data of the toy store: what is in it, whether it is sound, where two differ
 #[derive(Debug, StructOpt)]
 pub enum Command {
-    /// Prints every row; stops at the first damage, with exit code 1
+    /// Prints rows; stops at the first damage, with exit code 1
+    #[structopt(after_help = help::DUMP)]
     Dump(Dump),
     /// Checks each source, and all of them against each other
-    #[structopt(after_help = STOCK)]
+    #[structopt(after_help = help::VERIFY)]
     Verify(Several),
-    /// Prints the first difference between replicas, or between catalogs
+    /// Prints the first difference between replicas, or between catalogs, and what surrounds it
+    #[structopt(after_help = help::DIFF)]
     Diff(Several),
     /// Prints counts and totals
+    #[structopt(after_help = help::STATS)]
     Stats(Several),
+    /// Writes one replica, or the catalog, into a portable file
+    #[structopt(after_help = help::EXPORT)]
+    Export(Export),
+    /// Makes a data folder of such a file
+    #[structopt(after_help = help::IMPORT)]
+    Import(Import),
+    /// Writes a whole store into one file, while it goes on serving
+    #[structopt(after_help = help::BACKUP)]
+    Backup(Backup),
+    /// Makes the folders of a new store of such a file
+    #[structopt(after_help = help::RESTORE)]
+    Restore(Restore),
 }
 
 /// What `dump` takes.
 #[derive(Debug, StructOpt)]
 pub struct Dump {
-    /// Data folders, or addresses like http://127.0.0.1:10010
+    /// Data folders, dumps, or addresses like http://127.0.0.1:10010
     #[structopt(name = "SOURCE", required = true)]
     pub sources: Vec<Place>,
+    /// Only these kinds of rows: orders, products, reservations, restocks, view
+    #[structopt(long, value_name = "KIND", use_delimiter = true)]
+    pub kind: Vec<RowKind>,
     /// The first order
     #[structopt(long, value_name = "NUMBER", parse(try_from_str = number))]
     pub from: Option<OrderNumber>,
     /// The last order
     #[structopt(long, value_name = "NUMBER", parse(try_from_str = number))]
     pub to: Option<OrderNumber>,
+    /// Only rows about this product
+    #[structopt(long, value_name = "NAME", parse(try_from_str = name))]
+    pub product: Option<ProductName>,
+    /// Only the order or the reservation under this idempotency key
+    #[structopt(long, value_name = "KEY", parse(try_from_str = key))]
+    pub key: Option<OrderKey>,
     /// table, jsonl (one JSON object a line) or csv
     #[structopt(long, default_value = "table")]
     pub format: Format,
 }
 
-/// What the other commands take.
+/// What `verify`, `diff` and `stats` take.
 #[derive(Debug, StructOpt)]
 pub struct Several {
-    /// Data folders, or addresses like http://127.0.0.1:10010
+    /// Data folders, dumps, or addresses like http://127.0.0.1:10010
     #[structopt(name = "SOURCE", required = true)]
     pub sources: Vec<Place>,
     /// Prints one JSON document, for programs
     #[structopt(long)]
     pub json: bool,
+}
+
+/// What `export` takes.
+#[derive(Debug, StructOpt)]
+pub struct Export {
+    /// A data folder, or an address like http://127.0.0.1:10010
+    #[structopt(name = "SOURCE")]
+    pub source: Place,
+    /// The file to make; nothing may be there
+    #[structopt(long, value_name = "FILE", parse(from_os_str))]
+    pub to: PathBuf,
+    /// Prints one JSON document, for programs
+    #[structopt(long)]
+    pub json: bool,
+}
+
+/// What `import` takes.
+#[derive(Debug, StructOpt)]
+pub struct Import {
+    /// The file that `export` made
+    #[structopt(name = "FILE", parse(from_os_str))]
+    pub file: PathBuf,
+    /// As which replica, 1 to 9; as the one that was exported if left out
+    #[structopt(long, value_name = "N", parse(try_from_str = replicas))]
+    pub replica: Option<u8>,
+    /// The folder to make; nothing may be there
+    #[structopt(long, value_name = "DIR", parse(from_os_str))]
+    pub to: PathBuf,
+    /// Prints one JSON document, for programs
+    #[structopt(long)]
+    pub json: bool,
+}
+
+/// What `backup` takes.
+#[derive(Debug, StructOpt)]
+pub struct Backup {
+    /// The catalog and the replicas, all running or all stopped
+    #[structopt(name = "SOURCE", required = true)]
+    pub sources: Vec<Place>,
+    /// The file to make; nothing may be there
+    #[structopt(long, value_name = "FILE", parse(from_os_str))]
+    pub to: PathBuf,
+    /// Prints one JSON document, for programs
+    #[structopt(long)]
+    pub json: bool,
+}
+
+/// What `restore` takes.
+#[derive(Debug, StructOpt)]
+pub struct Restore {
+    /// The file that `backup` made
+    #[structopt(name = "FILE", parse(from_os_str))]
+    pub file: PathBuf,
+    /// Where `catalog`, `order-1` … are to be; none of them may be there
+    #[structopt(long, value_name = "DIR", parse(from_os_str))]
+    pub to: PathBuf,
+    /// How many order replicas the store will have, 1 to 9
+    #[structopt(long, value_name = "N", default_value = "3", parse(try_from_str = replicas))]
+    pub replicas: u8,
+    /// Prints one JSON document, for programs
+    #[structopt(long)]
+    pub json: bool,
+}
+
+/// A kind of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowKind {
+    /// Of a replica.
+    Orders,
+    /// Of the catalog: products and their books.
+    Products,
+    /// Of the catalog: what is held for orders under way.
+    Reservations,
+    /// Of the catalog: the ledger of restocks.
+    Restocks,
+    /// Of the catalog: who leads.
+    View,
+}
+
+impl FromStr for RowKind {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "orders" => Ok(Self::Orders),
+            "products" => Ok(Self::Products),
+            "reservations" => Ok(Self::Reservations),
+            "restocks" | "ledger" => Ok(Self::Restocks),
+            "view" => Ok(Self::View),
+            _ => Err("must be orders, products, reservations, restocks or view"),
+        }
+    }
 }
 
 /// How rows look.
@@ -129,6 +222,19 @@ fn number(text: &str) -> Result<OrderNumber, &'static str> {
     OrderNumber::parse(text).ok_or("must be a whole number from 1, without a sign")
 }
 
+fn name(text: &str) -> Result<ProductName, &'static str> {
+    ProductName::new(text).ok_or("must be 1 to 200 bytes without control characters")
+}
+
+fn key(text: &str) -> Result<OrderKey, &'static str> {
+    OrderKey::new(text).ok_or("must be 1 to 255 visible ASCII characters")
+}
+
+fn replicas(text: &str) -> Result<u8, &'static str> {
+    let number = text.parse().ok().filter(|number| (1..=9).contains(number));
+    number.ok_or("must be a number from 1 to 9")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +260,10 @@ mod tests {
             vec!["i", "dump"],
             vec!["i", "dump", "a", "--from", "0"],
             vec!["i", "dump", "a", "--format", "xml"],
+            vec!["i", "dump", "a", "--kind", "orders,toys"],
+            vec!["i", "dump", "a", "--product", ""],
+            vec!["i", "export", "a"],
+            vec!["i", "restore", "a", "--to", "b", "--replicas", "10"],
             vec!["i", "stats", "https://a:1"],
             vec!["i", "stats", "http://a"],
         ] {

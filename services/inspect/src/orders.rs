@@ -10,6 +10,7 @@ use toystore_storage::salvage::{Salvage, Tree};
 use toystore_storage::schema::{OrderState, STATE, STATE_VERSION, order_key, read_row};
 use toystore_storage::{OrderStore, StorageError};
 
+use crate::portable::Dump;
 use crate::service::Link;
 use crate::source::Stop;
 
@@ -48,6 +49,8 @@ pub enum Log {
     Damaged(Option<Salvage>),
     /// At a running replica; orders above its commit number may still change.
     Service(Link, OrderNumber),
+    /// In a dump.
+    Portable(Dump),
 }
 
 impl Orders {
@@ -64,7 +67,7 @@ impl Orders {
         let state = match &log {
             Log::Sound(store) => Some(*store.state()),
             Log::Damaged(Some(salvage)) => read_state(salvage).ok(),
-            Log::Damaged(None) | Log::Service(..) => None,
+            Log::Damaged(None) | Log::Service(..) | Log::Portable(_) => None,
         };
         let name = format!("order-{id}");
         Self { name, id, store, state, synced, size: Some(size), role: None, damage, log }
@@ -91,6 +94,14 @@ impl Orders {
             damage: None,
             log: Log::Service(link, health.commit),
         }
+    }
+
+    /// A replica's log and state in a dump.
+    #[must_use]
+    pub fn in_dump(id: ReplicaId, store: StoreId, state: OrderState, dump: Dump) -> Self {
+        let (name, state, size) = (format!("order-{id}"), Some(state), Some(dump.size()));
+        let log = Log::Portable(dump);
+        Self { name, id, store, state, synced: None, size, role: None, damage: None, log }
     }
 
     /// The orders above `after`, each checked against the one before it.
@@ -126,6 +137,11 @@ impl Orders {
                     (page.entries, end.then_some(Next::End))
                 }
                 Err(error) => (Vec::new(), Some(Next::Stop(error.into()))),
+            },
+            Log::Portable(dump) => match dump.page(after) {
+                Ok(orders) if orders.is_empty() => (orders, Some(Next::End)),
+                Ok(orders) => (orders, None),
+                Err(fault) => (Vec::new(), Some(Next::Stop(Stop::Damaged(fault.to_string())))),
             },
         }
     }

@@ -3,12 +3,15 @@
 
 use tokio::runtime::Handle;
 use tokio::time::Instant;
-use toystore_authority::messages::{CatalogPage, ExportCatalog};
+use toystore_authority::Restocked;
+use toystore_authority::messages::{CatalogPage, ExportCatalog, ExportRestocks};
 use toystore_domain::OrderNumber;
 use toystore_host::limits::{CATALOG_CALL_TIMEOUT, REQUEST_DEADLINE};
 use toystore_host::retry::Backoff;
 use toystore_host::{Address, Call, CallError, Caller};
-use toystore_replication::messages::{ExportOrders, OrdersPage, Status};
+use toystore_replication::View;
+use toystore_replication::choice::Health;
+use toystore_replication::messages::{ExportOrders, OrdersPage, ReadView, Status};
 
 use crate::catalog::{Catalog, Rows};
 use crate::orders::Orders;
@@ -79,6 +82,7 @@ impl Link {
             rows.products.extend(page.products);
             rows.reservations.extend(page.reservations);
             if !page.more {
+                rows.restocks = Some(self.ledger(&rows)?);
                 return Ok(rows);
             }
             if products + reservations == 0 {
@@ -87,6 +91,49 @@ impl Link {
             call.after_product = rows.products.last().map(|(name, _)| name.clone());
             call.after_key = rows.reservations.last().map(|row| row.purchase.key.clone());
         }
+    }
+
+    /// The ledger up to these products' versions: what was restocked since they were read is left
+    /// out, so that both say the same of one moment of each product.
+    fn ledger(&self, rows: &Rows) -> Result<Vec<Restocked>, Unreadable> {
+        let mut call = ExportRestocks { after: None };
+        let mut ledger = Vec::new();
+        loop {
+            let page = self.ask(&call).map_err(|error| self.failed(error))?;
+            if page.more && page.restocks.is_empty() {
+                return Err(self.changed("an empty page that is not the last"));
+            }
+            for row in page.restocks {
+                let place = (row.product.clone(), row.version);
+                if call.after.as_ref().is_some_and(|after| *after >= place) {
+                    return Err(self.changed("a page that does not follow the one before it"));
+                }
+                call.after = Some(place);
+                let known = rows.books(&row.product);
+                if known.is_some_and(|books| row.version <= books.version) {
+                    ledger.push(row);
+                }
+            }
+            if !page.more {
+                return Ok(ledger);
+            }
+        }
+    }
+
+    /// The view, of the catalog.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn view(&self) -> Result<Option<View>, Unreadable> {
+        self.ask(&ReadView).map_err(|error| self.failed(error))
+    }
+
+    /// How a replica is.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn health(&self) -> Result<Health, Unreadable> {
+        self.ask(&Status).map_err(|error| self.failed(error))
     }
 
     /// What it said first no longer holds.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use tokio::runtime::Handle;
@@ -10,16 +10,19 @@ use toystore_host::tokens::TokenError;
 use toystore_host::wire::CallerError;
 use toystore_host::{Address, CallError, Caller, ClusterToken};
 use toystore_storage::StorageError;
+use toystore_storage::schema::OrderState;
 
 use crate::catalog::Catalog;
 use crate::folder;
 use crate::orders::Orders;
+use crate::portable::{Dump, Fault, Head};
+use crate::progress::Stop as StopSign;
 use crate::service;
 
 /// Where data is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In a folder that no process uses.
+    /// In a folder that no process uses, or in a dump.
     Folder(PathBuf),
     /// At a running service.
     Service(Address),
@@ -78,6 +81,9 @@ pub enum Unreadable {
     /// Something else than an order replica or the catalog listens there.
     #[error("http://{0} is neither an order replica nor the catalog")]
     Stranger(Address),
+    /// The dump cannot be read.
+    #[error("{0} {1}")]
+    Dump(PathBuf, Fault),
     /// What the service said first no longer holds.
     #[error("http://{0} changed while it was read: {1}; try again")]
     Changed(Address, &'static str),
@@ -144,24 +150,35 @@ pub struct Loader {
     runtime: Handle,
     caller: Option<Caller>,
     copies: usize,
+    stop: StopSign,
 }
+
+/// A source, or why it could not be read.
+type Loaded = Result<Source, Unreadable>;
 
 impl Loader {
     /// Opens sources with the token in this file; copies go below `scratch`.
     #[must_use]
-    pub fn new(scratch: PathBuf, token: PathBuf, runtime: Handle) -> Self {
-        Self { scratch, token, runtime, caller: None, copies: 0 }
+    pub fn new(scratch: PathBuf, token: PathBuf, runtime: Handle, stop: StopSign) -> Self {
+        Self { scratch, token, runtime, caller: None, copies: 0, stop }
     }
 
-    /// Opens sources. Damage is no reason to fail: the source says what is damaged.
-    pub fn load_all(&mut self, places: &[Place]) -> Vec<Result<Source, Unreadable>> {
-        let mut sources: Vec<_> = places.iter().map(|place| self.load(place)).collect();
+    /// Opens sources, and says of each where it is; the backup of a whole store is two. Damage is
+    /// no reason to fail: the source says what is damaged.
+    pub fn load_each<'a>(&mut self, places: &'a [Place]) -> Vec<(&'a Place, Loaded)> {
+        let mut sources = Vec::with_capacity(places.len());
+        for place in places {
+            match self.load(place) {
+                Ok(found) => sources.extend(found.into_iter().map(|source| (place, Ok(source)))),
+                Err(error) => sources.push((place, Err(error))),
+            }
+        }
         // Two copies of one replica have one name: then their places tell them apart.
         let mut times = BTreeMap::new();
-        for source in sources.iter().flatten() {
+        for source in sources.iter().filter_map(|(_, source)| source.as_ref().ok()) {
             *times.entry(source.name().to_owned()).or_insert(0) += 1;
         }
-        for (source, place) in sources.iter_mut().zip(places) {
+        for (place, source) in &mut sources {
             if let Ok(source) = source
                 && times.get(source.name()).is_some_and(|times| *times > 1)
             {
@@ -171,11 +188,27 @@ impl Loader {
         sources
     }
 
-    fn load(&mut self, place: &Place) -> Result<Source, Unreadable> {
+    /// Opens sources, all of them.
+    ///
+    /// # Errors
+    /// The first that cannot be read.
+    pub fn load_all(&mut self, places: &[Place]) -> Result<Vec<Source>, Unreadable> {
+        self.load_each(places).into_iter().map(|(_, source)| source).collect()
+    }
+
+    /// Whether the command is to stop.
+    #[must_use]
+    pub fn stop(&self) -> &StopSign {
+        &self.stop
+    }
+
+    fn load(&mut self, place: &Place) -> Result<Vec<Source>, Unreadable> {
         match place {
-            Place::Folder(path) => folder::load(path, || self.scratch_folder()),
+            Place::Folder(path) if path.is_file() => dump(path),
+            Place::Folder(path) => Ok(vec![folder::load(path, || self.scratch_folder())?]),
             Place::Service(address) => {
-                service::load(service::Link::new(self.caller()?, self.runtime.clone(), address))
+                let link = service::Link::new(self.caller()?, self.runtime.clone(), address);
+                Ok(vec![service::load(link)?])
             }
         }
     }
@@ -194,6 +227,34 @@ impl Loader {
         self.copies += 1;
         self.scratch.join(self.copies.to_string())
     }
+}
+
+/// What is in a dump. A file that is none is no damaged one.
+fn dump(path: &Path) -> Result<Vec<Source>, Unreadable> {
+    let dump = match Dump::read(path) {
+        Ok(dump) => dump,
+        Err(fault @ (Fault::Io(_) | Fault::Foreign | Fault::Version)) => {
+            return Err(Unreadable::Dump(path.to_path_buf(), fault));
+        }
+        Err(fault) => {
+            let (name, damage) = (path.display().to_string(), fault.to_string());
+            return Ok(vec![Source::Ruin { name, damage }]);
+        }
+    };
+    let catalog = |dump: &Dump| Source::Catalog(Catalog::in_dump(dump.rows().clone(), dump.size()));
+    Ok(match dump.head().clone() {
+        Head::Replica { id, store, state, .. } => {
+            vec![Source::Orders(Orders::in_dump(id, store, state, dump))]
+        }
+        Head::Catalog { .. } => vec![catalog(&dump)],
+        Head::Store { view, from, last } => {
+            let (promise, mark) = (view.epoch, view.epoch);
+            let (cluster, incarnation) = (Some(view.cluster), from.incarnation);
+            let state = OrderState { cluster, incarnation, promise, mark, commit: last };
+            let catalog = catalog(&dump);
+            vec![catalog, Source::Orders(Orders::in_dump(from.id, from.store, state, dump))]
+        }
+    })
 }
 
 impl From<Unreadable> for Stop {

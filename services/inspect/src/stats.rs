@@ -18,7 +18,7 @@ use crate::{Exit, Failure};
 /// # Errors
 /// One cannot be read, or nothing can be printed.
 pub fn stats(options: &Several, loader: &mut Loader, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let sources = loader.load_all(&options.sources).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let sources = loader.load_all(&options.sources)?;
     let mut exit = Exit::Fine;
     let mut documents = Vec::new();
     for source in &sources {

@@ -7,7 +7,7 @@
 //! | `authority` | the catalog alone |
 //! | `together` | replicas against each other, and the stock equation across the catalog and a log |
 
-mod authority;
+pub mod authority;
 mod replica;
 mod survey;
 mod together;
@@ -78,6 +78,12 @@ impl Report {
         }
     }
 
+    /// What is not sound, each thing in a line.
+    pub fn faults(&self) -> impl Iterator<Item = String> + '_ {
+        let faults = self.0.iter().filter(|f| matches!(f.state, State::Damaged | State::Unread));
+        faults.map(|Finding { source, check, what, .. }| format!("{source}, {check}: {what}"))
+    }
+
     /// Damage is certain, whatever else could not be read.
     fn exit(&self) -> Exit {
         let any = |state| self.0.iter().any(|finding| finding.state == state);
@@ -117,7 +123,7 @@ pub fn verify(
 ) -> Result<Exit, Failure> {
     let mut report = Report::default();
     let mut sources = Vec::new();
-    for (source, place) in loader.load_all(&options.sources).into_iter().zip(&options.sources) {
+    for (place, source) in loader.load_each(&options.sources) {
         match source {
             Ok(source) => sources.push(source),
             Err(error) => {
@@ -126,23 +132,7 @@ pub fn verify(
             }
         }
     }
-    let (mut replicas, mut catalogs) = (Vec::new(), Vec::new());
-    for source in &sources {
-        match source {
-            Source::Orders(orders) => {
-                replica::check(orders, &mut report);
-                replicas.push(orders);
-            }
-            Source::Catalog(catalog) => {
-                authority::check(catalog, &mut report);
-                catalogs.push(catalog);
-            }
-            Source::Ruin { name, damage } => {
-                report.add(State::Damaged, name, "opening", damage);
-            }
-        }
-    }
-    together::check(&replicas, &catalogs, &mut report);
+    examine(&sources, &mut report);
     if options.json {
         let sound = report.exit() == Exit::Fine;
         writeln!(out, "{}", json!({"sound": sound, "findings": report.0}))?;
@@ -150,4 +140,25 @@ pub fn verify(
         report.print(out)?;
     }
     Ok(report.exit())
+}
+
+/// Checks each source, and all of them against each other.
+pub fn examine(sources: &[Source], report: &mut Report) {
+    let (mut replicas, mut catalogs) = (Vec::new(), Vec::new());
+    for source in sources {
+        match source {
+            Source::Orders(orders) => {
+                replica::check(orders, report);
+                replicas.push(orders);
+            }
+            Source::Catalog(catalog) => {
+                authority::check(catalog, report);
+                catalogs.push(catalog);
+            }
+            Source::Ruin { name, damage } => {
+                report.add(State::Damaged, name, "opening", damage);
+            }
+        }
+    }
+    together::check(&replicas, &catalogs, report);
 }

@@ -11,10 +11,10 @@ use crate::catalog::{Catalog, Rows};
 /// Checks the catalog alone.
 pub fn check(catalog: &Catalog, report: &mut Report) {
     let (name, rows) = (&catalog.name, &catalog.rows);
-    match (&catalog.damage, &catalog.link) {
+    match (&catalog.damage, &catalog.store) {
         (Some(damage), _) => report.add(State::Damaged, name, "opening", damage),
-        (None, None) => report.add(State::Ok, name, "opening", "a service would start with it"),
-        (None, Some(_)) => {}
+        (None, Some(_)) => report.add(State::Ok, name, "opening", "a service would start with it"),
+        (None, None) => {}
     }
     let (products, held) = (rows.products.len(), rows.reservations.len());
     let right = format!("{products} products, {held} outstanding reservations");
@@ -75,7 +75,7 @@ fn unbalanced(rows: &Rows) -> Vec<String> {
 }
 
 /// Where the books and the reservations hold different amounts.
-fn misheld(rows: &Rows) -> Vec<String> {
+pub fn misheld(rows: &Rows) -> Vec<String> {
     let mut held: BTreeMap<&ProductName, u64> = BTreeMap::new();
     for row in &rows.reservations {
         *held.entry(&row.purchase.product).or_default() += row.purchase.quantity.get();

@@ -9,9 +9,11 @@ use toystore_storage::schema::OrderState;
 use super::survey::survey;
 use super::{Report, State};
 use crate::orders::{Log, Orders};
+use crate::portable::Dump;
 use crate::source::Stop;
 
 const OPENING: &str = "opening";
+const DUMP: &str = "dump";
 pub(super) const LOG: &str = "log";
 pub(super) const KEYS: &str = "key index";
 pub(super) const STATE: &str = "state";
@@ -38,6 +40,10 @@ pub fn check(orders: &Orders, report: &mut Report) {
             }
         }
         Log::Service(_, commit) => running(orders, *commit, report),
+        Log::Portable(dump) => {
+            report.add(State::Ok, name, DUMP, dump_is_sound(dump));
+            running(orders, dump.last().number, report);
+        }
     }
 }
 
@@ -55,7 +61,11 @@ pub(super) fn mark_is_sound(mark: Option<&Mark>) -> String {
     format!("order {number}, which is there")
 }
 
-/// A running replica tells its log only.
+fn dump_is_sound(dump: &Dump) -> String {
+    format!("whole and as it was written: {}", dump.head().what())
+}
+
+/// A running replica, and a dump, tell the log only.
 fn running(orders: &Orders, commit: OrderNumber, report: &mut Report) {
     let name = &orders.name;
     let mut last = Position::ORIGIN;
