@@ -2,6 +2,7 @@
 //! and restocks, so they are kept in memory.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use toystore_authority::{Database, Failed, Restocked, Transaction};
@@ -14,6 +15,7 @@ use toystore_storage::salvage::{RawRow, Salvage, Tree};
 use toystore_storage::schema::ROW_VERSION;
 
 use crate::orders::short;
+use crate::portable::Dump;
 use crate::service::Link;
 
 /// Rows read at once from a damaged folder.
@@ -35,6 +37,8 @@ pub struct Catalog {
     pub rows: Rows,
     /// Where it runs.
     pub link: Option<Link>,
+    /// The dump that it is in.
+    pub dump: Option<PathBuf>,
 }
 
 /// The catalog's rows.
@@ -89,13 +93,22 @@ impl Catalog {
 
     /// A catalog's rows in a dump.
     #[must_use]
-    pub fn in_dump(rows: Rows, size: u64) -> Self {
-        Self { size: Some(size), ..Self::of(rows) }
+    pub fn in_dump(dump: &Dump) -> Self {
+        let (size, path) = (Some(dump.size()), Some(dump.path().to_path_buf()));
+        Self { size, dump: path, ..Self::of(dump.rows().clone()) }
     }
 
     fn of(rows: Rows) -> Self {
-        let name = "catalog".to_owned();
-        Self { name, store: None, size: None, damage: None, lost: Vec::new(), rows, link: None }
+        Self {
+            name: "catalog".to_owned(),
+            store: None,
+            size: None,
+            damage: None,
+            lost: Vec::new(),
+            rows,
+            link: None,
+            dump: None,
+        }
     }
 }
 

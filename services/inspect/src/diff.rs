@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 use toystore_replication::Entry;
 
-use crate::catalog::Catalog;
 use crate::lockstep::{Comparison, Difference, compare};
 use crate::options::Several;
 use crate::orders::Orders;
 use crate::source::{Loader, Source};
 use crate::{Exit, Failure};
+
+mod catalogs;
 
 /// Compares sources of a kind.
 ///
@@ -36,7 +37,7 @@ pub fn diff(options: &Several, loader: &mut Loader, out: &mut dyn Write) -> Resu
     let (same, document) = if catalogs.is_empty() {
         diff_logs(&logs, &damaged, options.json, out)?
     } else {
-        diff_catalogs(&catalogs, &damaged, options.json, out)?
+        catalogs::diff(&catalogs, &damaged, options.json, out)?
     };
     if options.json {
         writeln!(out, "{document}")?;
@@ -48,6 +49,7 @@ pub fn diff(options: &Several, loader: &mut Loader, out: &mut dyn Write) -> Resu
     Ok(if same && damaged.is_empty() { Exit::Fine } else { Exit::Wrong })
 }
 
+/// Which sources are damaged, and how.
 type Damaged<'a> = [(&'a str, &'a str)];
 
 fn diff_logs(
@@ -160,95 +162,4 @@ fn entry(entry: &Entry) -> Value {
         "key": entry.purchase.key,
         "chain": entry.chain.to_string(),
     })
-}
-
-/// What two catalogs say of the same thing, as text.
-struct Parting {
-    what: String,
-    says: Vec<String>,
-}
-
-fn diff_catalogs(
-    catalogs: &[&Catalog],
-    damaged: &Damaged<'_>,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<(bool, Value), Failure> {
-    let Some((first, others)) = catalogs.split_first() else { return Ok((true, Value::Null)) };
-    let parting = others.iter().find_map(|other| Some((other, parting(first, other)?)));
-    let same = parting.is_none() && damaged.is_empty();
-    let (products, held) = (first.rows.products.len(), first.rows.reservations.len());
-    if json {
-        let first_difference = parting.map(|(other, parting)| {
-            let sources = [&first.name, &other.name];
-            json!({"what": parting.what, "sources": sources, "say": parting.says})
-        });
-        let damaged: Vec<_> = damaged.iter().map(|(name, _)| name).collect();
-        let document = json!({
-            "equal": same, "products": products, "reservations": held, "damaged": damaged,
-            "first_difference": first_difference,
-        });
-        return Ok((same, document));
-    }
-    match parting {
-        Some((other, parting)) => {
-            writeln!(out, "{} differs", parting.what)?;
-            let width = first.name.chars().count().max(other.name.chars().count());
-            for (name, says) in [&first.name, &other.name].into_iter().zip(&parting.says) {
-                writeln!(out, "  {name:<width$}  {says}")?;
-            }
-        }
-        None if damaged.is_empty() => {
-            writeln!(out, "equal: {products} products, {held} reservations")?;
-        }
-        None => writeln!(out, "equal as far as they can be read")?,
-    }
-    Ok((same, Value::Null))
-}
-
-/// The first thing that two catalogs do not agree on.
-fn parting(a: &Catalog, b: &Catalog) -> Option<Parting> {
-    let (a, b) = (&a.rows, &b.rows);
-    let both = |what: &str, x: &dyn std::fmt::Debug, y: &dyn std::fmt::Debug| Parting {
-        what: what.to_owned(),
-        says: vec![format!("{x:?}"), format!("{y:?}")],
-    };
-    let product = first_difference(&a.products, &b.products, |(name, _)| name.to_string());
-    let reservation = first_difference(&a.reservations, &b.reservations, |reservation| {
-        reservation.purchase.key.to_string()
-    });
-    if a.cluster != b.cluster {
-        return Some(both("the cluster", &a.cluster, &b.cluster));
-    }
-    if let Some((name, x, y)) = product {
-        let of = |books: Option<&(_, toystore_domain::Books)>| {
-            books.map_or("no such product".to_owned(), |(_, books)| format!("{books:?}"))
-        };
-        return Some(Parting { what: format!("product {name}"), says: vec![of(x), of(y)] });
-    }
-    if let Some((key, x, y)) = reservation {
-        return Some(both(&format!("the reservation {key}"), &x, &y));
-    }
-    if let (Some(x), Some(y)) = (&a.restocks, &b.restocks)
-        && let Some((_, x, y)) =
-            first_difference(x, y, |row| format!("{}\0{:020}", row.product, row.version.0))
-    {
-        return Some(both("the ledger of restocks", &x, &y));
-    }
-    (a.view != b.view).then(|| both("the view", &a.view, &b.view))
-}
-
-/// The first difference between two lists that are sorted by a name.
-fn first_difference<'a, T: PartialEq>(
-    a: &'a [T],
-    b: &'a [T],
-    name: impl Fn(&T) -> String,
-) -> Option<(String, Option<&'a T>, Option<&'a T>)> {
-    let at = a.iter().zip(b).take_while(|(x, y)| x == y).count();
-    match (a.get(at), b.get(at)) {
-        (None, None) => None,
-        (Some(x), Some(y)) if name(x) < name(y) => Some((name(x), Some(x), None)),
-        (Some(x), Some(y)) if name(x) > name(y) => Some((name(y), None, Some(y))),
-        (x, y) => x.or(y).map(|row| (name(row), x, y)),
-    }
 }

@@ -241,7 +241,7 @@ fn dump(path: &Path) -> Result<Vec<Source>, Unreadable> {
             return Ok(vec![Source::Ruin { name, damage }]);
         }
     };
-    let catalog = |dump: &Dump| Source::Catalog(Catalog::in_dump(dump.rows().clone(), dump.size()));
+    let catalog = |dump: &Dump| Source::Catalog(Catalog::in_dump(dump));
     Ok(match dump.head().clone() {
         Head::Replica { id, store, state, .. } => {
             vec![Source::Orders(Orders::in_dump(id, store, state, dump))]

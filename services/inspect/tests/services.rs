@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{CLUSTER, Ran, Shop, inspect, log, member, name};
 use tokio::net::TcpListener;
-use toystore_authority::messages::{CatalogPage, ExportCatalog};
+use toystore_authority::messages::{CatalogPage, ExportCatalog, ExportRestocks, RestocksPage};
 use toystore_domain::{Books, Cents, OrderNumber, stock};
 use toystore_host::desk::route;
 use toystore_host::reject::recover;
 use toystore_host::reply::Response;
 use toystore_host::{ClusterToken, ServeOptions, Shutdown, Trigger, serve};
 use toystore_replication::choice::{Health, RoleName};
-use toystore_replication::messages::{ExportOrders, OrdersPage, Status};
+use toystore_replication::messages::{ExportOrders, OrdersPage, ReadView, Status};
 use toystore_replication::{Entry, Epoch, Member, Revision, StoreId, View};
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -52,6 +52,15 @@ impl Standin {
 
     /// A replica with this log, in pages of seven.
     async fn replica(id: u8, log: Vec<Entry>, committed: u64) -> Self {
+        Self::with_role(id, log, committed, RoleName::Follower).await
+    }
+
+    /// The same, as the leader of the catalog's view.
+    async fn leader(id: u8, log: Vec<Entry>, committed: u64) -> Self {
+        Self::with_role(id, log, committed, RoleName::Leader).await
+    }
+
+    async fn with_role(id: u8, log: Vec<Entry>, committed: u64, role: RoleName) -> Self {
         let member = member_of(id);
         let last = log.last().unwrap().position();
         let commit = OrderNumber(committed);
@@ -62,9 +71,9 @@ impl Standin {
             mark: Epoch(2),
             last,
             commit,
-            role: RoleName::Follower,
+            role,
             stuck: false,
-            view: None,
+            view: Some(view()),
         };
         let status = route(token(), move |_: Status| {
             let health = health.clone();
@@ -91,9 +100,7 @@ impl Standin {
             assert!(stock::reserve(&mut books[at].1, entry.purchase.quantity).unwrap());
             stock::settle(&mut books[at].1, entry.purchase.quantity).unwrap();
         }
-        let (members, calls) = (vec![member_of(1), member_of(2)], Arc::new(AtomicU64::new(0)));
-        let (epoch, revision, leader) = (Epoch(2), Revision(3), member_of(2));
-        let view = View { cluster: CLUSTER, epoch, revision, leader, in_sync: members };
+        let calls = Arc::new(AtomicU64::new(0));
         let export = route(token(), move |ask: ExportCatalog| {
             let sold = unrest * calls.fetch_add(1, Ordering::Relaxed);
             let mut rest: Vec<_> =
@@ -106,12 +113,22 @@ impl Standin {
                 (toy, books)
             });
             let products = products.collect();
-            let view = Some(view.clone());
+            let view = Some(view());
             let reservations = Vec::new();
             async move { Ok(CatalogPage { cluster: CLUSTER, view, products, reservations, more }) }
         });
-        Self::start(export).await
+        let ledger = route(token(), |_: ExportRestocks| async {
+            Ok(RestocksPage { restocks: Vec::new(), more: false })
+        });
+        let read_view = route(token(), |_: ReadView| async { Ok(Some(view())) });
+        Self::start(export.or(ledger).unify().or(read_view).unify().boxed()).await
     }
+}
+
+fn view() -> View {
+    let (epoch, revision, leader) = (Epoch(2), Revision(3), member_of(2));
+    let in_sync = vec![member_of(1), member_of(2)];
+    View { cluster: CLUSTER, epoch, revision, leader, in_sync }
 }
 
 fn member_of(id: u8) -> Member {
@@ -218,4 +235,50 @@ async fn who_does_not_answer_is_not_called_damaged() {
     fs::remove_file(caller.token()).unwrap();
     let without = caller.inspect(&["stats", &replica.url()]).await;
     assert!(without.code == 2 && without.err.contains("--cluster-token"), "{}", without.err);
+}
+
+#[tokio::test]
+async fn a_running_store_is_backed_up_where_its_leader_is_heard() {
+    let orders = log(60);
+    let leader = Standin::leader(2, orders.clone(), 55).await;
+    let follower = Standin::replica(1, orders.clone(), 50).await;
+    // The catalog has gone on: nothing of it may be lost, and nothing of it is before the cut.
+    let catalog = Standin::catalog(&orders, 0).await;
+    let caller = Caller::new(TOKEN);
+    let file = caller.0.path("store.backup");
+    let to = file.to_str().unwrap();
+    let all = [catalog.url(), follower.url(), leader.url(), "http://127.0.0.1:9".to_owned()];
+    let args = |urls: &[String]| -> Vec<String> {
+        let fixed = ["backup", "--to", to].map(str::to_owned);
+        fixed.into_iter().chain(urls.iter().cloned()).collect()
+    };
+    let run = async |urls: &[String]| {
+        let args = args(urls);
+        caller.inspect(&args.iter().map(String::as_str).collect::<Vec<_>>()).await
+    };
+    let ran = run(&all[1..3]).await;
+    assert!(ran.code == 2 && ran.err.contains("of catalogs there are 0"), "{}", ran.err);
+    let ran = run(&all[..2]).await;
+    assert!(ran.code == 2 && ran.err.contains("replica 2 leads"), "{}", ran.err);
+    assert!(!file.exists());
+    let ran = run(&all).await;
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("orders up to 55"), "{}", ran.out);
+    assert!(ran.err.contains("going on without http://127.0.0.1:9"), "{}", ran.err);
+    let ran = caller.inspect(&["verify", to]).await;
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("the 55 orders of order-2"), "{}", ran.out);
+}
+
+#[tokio::test]
+async fn a_catalog_that_does_not_cover_the_log_is_refused() {
+    let orders = log(60);
+    let leader = Standin::leader(2, orders.clone(), 60).await;
+    let catalog = Standin::catalog(&orders[..40], 0).await;
+    let caller = Caller::new(TOKEN);
+    let file = caller.0.path("store.backup");
+    let to = file.to_str().unwrap();
+    let ran = caller.inspect(&["backup", "--to", to, &catalog.url(), &leader.url()]).await;
+    assert!(ran.code == 1 && ran.err.contains("were ordered, and the catalog"), "{}", ran.err);
+    assert!(!file.exists() && fs::read_dir(file.parent().unwrap()).unwrap().count() == 1);
 }

@@ -103,7 +103,12 @@ fn one_account(
         None => catalog.rows.clone(),
     };
     for _ in 0..ATTEMPTS {
-        let Some(orders) = most_complete(&rows, replicas) else {
+        let Some(orders) = most_complete(catalog, &rows, replicas) else {
+            if catalog.dump.is_some() {
+                let what = "not checked: only the log of the same backup fits a dumped catalog";
+                report.add(State::Info, ALL, EQUATION, what);
+                return Ok(());
+            }
             let what = "no replica given is in sync with the catalog and sound: name one that is";
             report.add(State::Unread, ALL, EQUATION, what);
             return Ok(());
@@ -126,13 +131,24 @@ fn one_account(
 }
 
 /// A sound replica that is in sync in the catalog's view; before there is a view, any.
-fn most_complete<'a>(rows: &Rows, replicas: &[&'a Orders]) -> Option<&'a Orders> {
+fn most_complete<'a>(
+    catalog: &Catalog,
+    rows: &Rows,
+    replicas: &[&'a Orders],
+) -> Option<&'a Orders> {
     let in_sync = |orders: &&&Orders| {
         let (id, store, incarnation) = (orders.id, orders.store, Incarnation(0));
         let member = Member { id, store, incarnation };
         rows.view.as_ref().is_none_or(|view| view.has_in_sync(&member))
     };
+    // What was dumped by itself is of another moment than everything else.
+    let of_one_moment = |orders: &&&Orders| match (&catalog.dump, &orders.log) {
+        (None, log) => !matches!(log, Log::Portable(_)),
+        (Some(path), Log::Portable(dump)) => dump.path() == path,
+        (Some(_), _) => false,
+    };
     let sound = replicas.iter().filter(|orders| orders.damage.is_none());
+    let sound = sound.filter(of_one_moment);
     let progress = |orders: &&&Orders| orders.state.map(|state| (state.mark, state.commit));
     sound.filter(in_sync).max_by_key(progress).copied()
 }
