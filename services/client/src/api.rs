@@ -89,6 +89,27 @@ impl Trouble {
         }
     }
 
+    /// What can be done about it, where that is known.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NotSent => {
+                "Nobody answers there. Start the store (scripts/start.sh), or name another front \
+                 end with --front-end URL."
+            }
+            Self::TimedOut | Self::BrokenOff => {
+                "The front end may be stopped or cut off: scripts/status.sh shows what runs. Ask \
+                 again, or another one with --front-end URL."
+            }
+            Self::Refused { status: 503 | 429, .. } => {
+                "Nothing was done. Ask again in a moment; `toystore-client status` shows who leads."
+            }
+            Self::Refused { status: 422, .. } => "Leave out --key to place a new order.",
+            Self::Malformed => "Is that a front end of a toy store?",
+            Self::Refused { .. } => return None,
+        })
+    }
+
     /// Whether the network or the front end's process is to blame.
     #[must_use]
     pub fn is_transport(&self) -> bool {

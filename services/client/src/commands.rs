@@ -11,10 +11,13 @@ use crate::{Exit, Failure, say};
 
 /// Looks at a toy.
 pub async fn get(options: Get) -> Result<Exit, Failure> {
-    ask(&options.single, &Request::Product(options.name), |product: ProductBody| {
+    let doing = format!("look at {}", options.name);
+    let request = Request::Product(options.name);
+    ask(&options.single, &doing, &request, |product: &ProductBody| {
         format!("{} costs {:.2}, {} left.", product.name, product.price, product.quantity)
     })
     .await
+    .map(|_| Exit::Fine)
 }
 
 /// Buys a toy.
@@ -26,52 +29,97 @@ pub async fn buy(options: Buy) -> Result<Exit, Failure> {
             .ok_or_else(|| Failure::SetUp("no key".into()))?,
     };
     let (name, quantity) = (options.name, options.quantity);
+    let doing = format!("buy {} of {name}", quantity.get());
     let request = Request::Buy(Purchase { key: key.clone(), product: name.clone(), quantity });
-    let done = ask(&options.single, &request, |placed: OrderPlaced| {
+    let bought = ask(&options.single, &doing, &request, |placed: &OrderPlaced| {
         format!("Order {}: {} of {name}. Key {key}", placed.order_number, quantity.get())
-    })
-    .await;
-    if let Err(Failure::Store(trouble)) = &done
-        && trouble.leaves_order_open()
-    {
+    });
+    let done = tokio::select! {
+        done = bought => done,
+        // Who gives up waiting needs the key more than anybody.
+        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+    };
+    let open = match &done {
+        Err(Failure::Asked { trouble, .. }) => trouble.leaves_order_open(),
+        Err(Failure::Interrupted) => true,
+        _ => false,
+    };
+    if open {
         eprintln!("The order may have been placed. To learn its number without buying twice, add:");
         eprintln!("    --key {key}");
+    } else if options.single.json && done.is_ok() {
+        // The reply on standard output is the store's own, which does not repeat the key.
+        eprintln!("Key {key}");
     }
-    done
+    done.map(|_| Exit::Fine)
 }
 
 /// Looks up an order.
 pub async fn order(options: Order) -> Result<Exit, Failure> {
-    ask(&options.single, &Request::Order(options.number), |order: OrderBody| {
+    let doing = format!("look up order {}", options.number);
+    ask(&options.single, &doing, &Request::Order(options.number), |order: &OrderBody| {
         format!("Order {}: {} of {}.", order.number, order.quantity, order.name)
     })
     .await
+    .map(|_| Exit::Fine)
 }
 
 /// Shows who leads and who keeps up.
 pub async fn status(options: Status) -> Result<Exit, Failure> {
-    ask(&options.single, &Request::Cluster, cluster).await
+    let doing = "look at the cluster";
+    let found: Option<ClusterBody> =
+        ask(&options.single, doing, &Request::Cluster, cluster).await?;
+    let Some(why) = options.check.then(|| idle(found.as_ref())).flatten() else {
+        return Ok(Exit::Fine);
+    };
+    eprintln!("No orders are taken: {why}.");
+    Ok(Exit::Wrong)
 }
 
+/// Why no order can be placed, as far as the front end sees.
+fn idle(cluster: Option<&ClusterBody>) -> Option<String> {
+    let Some(cluster) = cluster else {
+        return Some("the front end says nothing that is known here".to_owned());
+    };
+    if !cluster.catalog.healthy {
+        return Some(format!("the catalog at {} does not answer", cluster.catalog.address));
+    }
+    let Some(leader) = cluster.leader else { return Some("nobody leads".to_owned()) };
+    let mut replicas = cluster.replicas.iter();
+    let serves = |replica: &&ReplicaBody| {
+        replica.id == leader && replica.healthy && replica.role.as_deref() == Some("leader")
+    };
+    match replicas.find(serves) {
+        Some(_) => None,
+        None => Some(format!("replica {leader} is to lead, and does not")),
+    }
+}
+
+/// Asks, and says what came of it; gives what was understood of it.
 async fn ask<T: DeserializeOwned>(
     how: &Single,
+    doing: &str,
     request: &Request,
-    in_words: impl FnOnce(T) -> String,
-) -> Result<Exit, Failure> {
-    let reply = Store::new(how.reach.front_ends(), 0)?.send_to_any(request).await?;
+    in_words: impl FnOnce(&T) -> String,
+) -> Result<Option<T>, Failure> {
+    let front_ends = how.reach.front_ends();
+    let failed = |trouble| {
+        let at: Vec<_> = front_ends.iter().map(|front_end| front_end.page("")).collect();
+        Failure::Asked { doing: doing.to_owned(), at: at.join(", "), trouble }
+    };
+    let reply = Store::new(front_ends, 0)?.send_to_any(request).await.map_err(failed)?;
     if how.json {
         say(&reply.text());
         // Passed on whole, whether or not this version knows its shape.
-        return match reply.read::<serde_json::Value>() {
-            Ok(_) => Ok(Exit::Fine),
-            Err(trouble) => Err(trouble.into()),
-        };
+        reply.read::<serde_json::Value>().map_err(failed)?;
+        return Ok(reply.read::<T>().ok());
     }
-    say(&in_words(reply.read::<T>().map_err(Failure::from)?));
-    Ok(Exit::Fine)
+    let answer = reply.read::<T>().map_err(failed)?;
+    say(&in_words(&answer));
+    Ok(Some(answer))
 }
 
-fn cluster(cluster: ClusterBody) -> String {
+fn cluster(cluster: &ClusterBody) -> String {
     let or_none = |known: Option<String>| known.unwrap_or_else(|| "-".into());
     let health = |healthy| if healthy { "yes" } else { "no" }.to_owned();
     let row = |replica: &ReplicaBody| {

@@ -46,7 +46,7 @@ pub enum Exit {
     Usage = 2,
     /// The store could not be reached, or not for long enough to check every order.
     Unreachable = 3,
-    /// A second Ctrl-C: left without the check.
+    /// Ctrl-C; of a run the second one: left without the check.
     Interrupted = 130,
 }
 
@@ -56,6 +56,16 @@ pub enum Failure {
     /// The store refused, or could not be reached.
     #[error("{0}")]
     Store(#[from] Trouble),
+    /// The same, of one request.
+    #[error("cannot {doing}: {trouble}, at {at}")]
+    Asked {
+        /// What was to be done.
+        doing: String,
+        /// Which front ends were asked.
+        at: String,
+        /// What came of it.
+        trouble: Trouble,
+    },
     /// The toys cannot be listed, so nobody can go shopping.
     #[error("cannot list the toys: {0}")]
     Listing(Trouble),
@@ -78,11 +88,24 @@ impl Failure {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Store(trouble) if trouble.is_transport() => Exit::Unreachable,
-            Self::Store(_) => Exit::Wrong,
+            Self::Store(trouble) | Self::Asked { trouble, .. } => match trouble.is_transport() {
+                true => Exit::Unreachable,
+                false => Exit::Wrong,
+            },
             Self::Listing(_) | Self::NothingForSale => Exit::Unreachable,
             Self::Report(..) | Self::SetUp(_) => Exit::Usage,
             Self::Interrupted => Exit::Interrupted,
+        }
+    }
+
+    /// What can be done about it, where that is known.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(trouble) | Self::Asked { trouble, .. } | Self::Listing(trouble) => {
+                trouble.advice()
+            }
+            _ => None,
         }
     }
 }
@@ -99,6 +122,9 @@ pub async fn execute(options: Options) -> Exit {
     };
     done.unwrap_or_else(|failure| {
         eprintln!("toystore-client: {failure}");
+        if let Some(advice) = failure.advice() {
+            eprintln!("{advice}");
+        }
         failure.exit()
     })
 }

@@ -7,69 +7,29 @@ use std::time::Duration;
 use structopt::StructOpt;
 use toystore_domain::{OrderKey, OrderNumber, ProductName, Quantity};
 
-const EXAMPLES: &str = "\
-EXAMPLES:
-    toystore-client get Tux
-    toystore-client buy \"Etch A Sketch\" 2
-    toystore-client order 17
-    toystore-client status --json
-    toystore-client run --clients 5 --iterations 200 -p 0.6 --seed 7 --report out.json
-
-EXIT CODES:
-    0  done, and after `run` every acknowledged order matches
-    1  a wrong or lost order, or the store refused the request
-    2  usage
-    3  the store could not be reached, or not long enough to check";
-
-const RUN_EXAMPLES: &str = "\
-EXAMPLES:
-    Five customers who buy six times out of ten:
-        toystore-client run --clients 5 --iterations 200 -p 0.6
-    The same choices again, with the details kept (the seed is printed by every run):
-        toystore-client run --seed 7 --report out.json
-    Two front ends, each the other's spare:
-        toystore-client run --front-end http://127.0.0.1:6060,http://127.0.0.1:6061
-    Every error final, to measure what an impatient customer sees:
-        toystore-client run --patience 0
-
-Ctrl-C ends the shopping and goes on to the check; a second one leaves at once.";
-
-const LOAD_EXAMPLES: &str = "\
-EXAMPLES:
-    Cached look-ups as fast as they are answered:
-        toystore-client load --connections 64
-    Purchases only:
-        toystore-client load -p 1 --connections 256 --product Tux,Whale,Risk
-    A thousand requests per second, whatever the store does; a fifth are purchases:
-        toystore-client load --rate 1000 -p 0.2 --seconds 60
-
-In a closed loop (without --rate) a connection sends its next request when the last is answered. In
-an open loop requests are due at fixed instants, and their time counts from then: a store that
-stalls does not hide it. Every purchase has a key of its own, and is sent once.
-
-Exit code 3: nothing was answered.";
+mod help;
 
 /// A customer of the toy store: shops, checks and measures
 #[derive(Debug, StructOpt)]
-#[structopt(name = "toystore-client", after_help = EXAMPLES)]
+#[structopt(name = "toystore-client", after_help = help::EXAMPLES)]
 pub enum Options {
     /// Sends customers shopping, then checks each of their orders
-    #[structopt(after_help = RUN_EXAMPLES)]
+    #[structopt(after_help = help::RUN_EXAMPLES)]
     Run(Run),
     /// Looks at a toy
-    #[structopt(after_help = "EXAMPLE:\n    toystore-client get \"Etch A Sketch\"")]
+    #[structopt(after_help = help::GET_HELP)]
     Get(Get),
     /// Buys a toy
-    #[structopt(after_help = "EXAMPLE:\n    toystore-client buy Tux 1 --key breakfast-7")]
+    #[structopt(after_help = help::BUY_HELP)]
     Buy(Buy),
     /// Looks up an order
-    #[structopt(after_help = "EXAMPLE:\n    toystore-client order 17")]
+    #[structopt(after_help = help::ORDER_HELP)]
     Order(Order),
     /// Puts the store under load, and measures
-    #[structopt(after_help = LOAD_EXAMPLES)]
+    #[structopt(after_help = help::LOAD_EXAMPLES)]
     Load(Load),
     /// Shows who leads and who keeps up
-    #[structopt(after_help = "EXAMPLE:\n    toystore-client status --json")]
+    #[structopt(after_help = help::STATUS_HELP)]
     Status(Status),
 }
 
@@ -104,6 +64,9 @@ pub struct Run {
     /// Writes everything about the run to this file, as JSON
     #[structopt(long, env = "TOYSTORE_REPORT", parse(from_os_str))]
     pub report: Option<PathBuf>,
+    /// Prints the same as one line of JSON, in place of the table
+    #[structopt(long)]
+    pub json: bool,
 }
 
 /// What `load` takes.
@@ -185,6 +148,9 @@ pub struct Order {
 /// What `status` takes.
 #[derive(Debug, StructOpt)]
 pub struct Status {
+    /// Ends with 1 unless orders can be placed, and says why not
+    #[structopt(long)]
+    pub check: bool,
     /// How to ask.
     #[structopt(flatten)]
     pub single: Single,

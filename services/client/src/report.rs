@@ -184,7 +184,19 @@ impl Report {
 
     /// Writes the JSON.
     pub fn write(&self, file: File) -> io::Result<()> {
-        let document = Document {
+        let mut writer = BufWriter::new(file);
+        serde_json::to_writer_pretty(&mut writer, &self.as_document())?;
+        writer.write_all(b"\n")?;
+        writer.flush()
+    }
+
+    /// The JSON in a line.
+    pub fn document(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&self.as_document())
+    }
+
+    fn as_document(&self) -> Document<'_> {
+        Document {
             verdict: self.verdict(),
             exit_code: self.exit() as u8,
             settings: &self.settings,
@@ -203,11 +215,7 @@ impl Report {
             findings: &self.findings,
             unknown_outcomes: &self.unknown,
             orders: &self.orders,
-        };
-        let mut writer = BufWriter::new(file);
-        serde_json::to_writer_pretty(&mut writer, &document)?;
-        writer.write_all(b"\n")?;
-        writer.flush()
+        }
     }
 }
 

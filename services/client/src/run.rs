@@ -76,7 +76,11 @@ pub async fn run(options: Run) -> Result<Exit, Failure> {
             Failure::Report(plan.options.report.clone().unwrap_or_default(), error)
         })?;
     }
-    say(&report.to_string());
+    if plan.options.json {
+        say(&report.document().map_err(|error| Failure::SetUp(error.to_string()))?);
+    } else {
+        say(&report.to_string());
+    }
     Ok(report.exit())
 }
 

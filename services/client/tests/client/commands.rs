@@ -117,3 +117,45 @@ fn help_teaches_on_standard_output() {
         assert!(stdout(&output).contains("EXAMPLE"), "{}", stdout(&output));
     }
 }
+
+#[test]
+fn trouble_says_what_where_and_what_to_do() {
+    let nowhere = nobody();
+    let output = client(&["buy", "Tux", "2", "--front-end", &nowhere]).output().unwrap();
+    let words = stderr(&output);
+    for part in ["cannot buy 2 of Tux: no connection", &nowhere, "scripts/start.sh"] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    let store = StandIn::start(Fault::NoLeader);
+    let output = client(&["buy", "Tux", "1", "--front-end", &store.url]).output().unwrap();
+    assert!(stderr(&output).contains("Nothing was done."), "{}", stderr(&output));
+}
+
+#[test]
+fn a_purchase_as_json_tells_its_key_beside_the_reply() {
+    let store = StandIn::start(Fault::None);
+    let output =
+        client(&["buy", "Tux", "1", "--json", "--front-end", &store.url]).output().unwrap();
+    let reply: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((code(&output), &reply["data"]["order_number"]), (0, &1.into()));
+    let key = store.books.lock().unwrap().keys_seen[0].clone();
+    assert_eq!(stderr(&output), format!("Key {key}\n"));
+}
+
+#[test]
+fn a_status_that_is_checked_ends_with_1_where_no_orders_are_taken() {
+    for (fault, expected) in [(Fault::None, 0), (Fault::NoLeader, 1)] {
+        let store = StandIn::start(fault);
+        for more in [&["--check"][..], &["--check", "--json"]] {
+            let output =
+                client(&["status", "--front-end", &store.url]).args(more).output().unwrap();
+            assert_eq!(code(&output), expected, "{}", stderr(&output));
+            assert_eq!(
+                stderr(&output).contains("No orders are taken: nobody leads"),
+                expected == 1
+            );
+        }
+        let output = client(&["status", "--front-end", &store.url]).output().unwrap();
+        assert_eq!(code(&output), 0);
+    }
+}

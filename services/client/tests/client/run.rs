@@ -183,3 +183,11 @@ fn nobody_there_is_3_at_once() {
     assert_eq!(code(&output), 3, "{}", stderr(&output));
     assert!(started.elapsed() < Duration::from_secs(5));
 }
+
+#[test]
+fn a_run_prints_its_report_as_json() {
+    let store = StandIn::start(Fault::Loses);
+    let (code, report, text) = shop(&store, &["-p", "0.6", "--json"]);
+    let printed: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, printed), (1, report));
+}

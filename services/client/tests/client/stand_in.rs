@@ -119,7 +119,7 @@ fn answer(
         ("GET", "/products?after=Tux") => data(json!([toy(TOYS[2])])),
         ("GET", "/products?after=Uno") => data(json!([])),
         ("GET", "/cluster") => data(json!({
-            "epoch": 3, "leader": 2, "in_sync": [2],
+            "epoch": 3, "leader": (fault != Fault::NoLeader).then_some(2), "in_sync": [2],
             "replicas": [
                 {"id": 1, "address": "127.0.0.1:10010", "healthy": false,
                     "last_order": null, "role": null},
