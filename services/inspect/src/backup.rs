@@ -18,11 +18,11 @@ use crate::{Exit, Failure};
 pub fn backup(options: &Backup, loader: &mut Loader, out: &mut dyn Write) -> Result<Exit, Failure> {
     // A replica that is down is no reason not to back up.
     let mut sources = Vec::new();
-    for (place, source) in loader.load_each(&options.sources) {
+    for (_, source) in loader.load_each(&options.sources) {
         match source {
             Ok(source) => sources.push(source),
             Err(error @ Unreadable::Call(..)) => {
-                eprintln!("toystore-inspect: going on without {place}: {error}");
+                eprintln!("toystore-inspect: going on without a source: {error}");
             }
             Err(error) => return Err(error.into()),
         }

@@ -1,13 +1,14 @@
 //! `diff`: the first difference between replicas, or between catalogs, and what surrounds it.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use toystore_replication::Entry;
 
 use crate::lockstep::{Comparison, Difference, compare};
 use crate::options::Several;
-use crate::orders::Orders;
+use crate::orders::{Log, Orders};
 use crate::source::{Loader, Source};
 use crate::{Exit, Failure};
 
@@ -29,6 +30,13 @@ pub fn diff(options: &Several, loader: &mut Loader, out: &mut dyn Write) -> Resu
             Source::Catalog(catalog) => catalogs.push(catalog),
             Source::Ruin { .. } => {}
         }
+    }
+    // A backup holds both; beside replicas its log is what is asked about.
+    let has_log = |path: &Path| {
+        logs.iter().any(|o: &&Orders| matches!(&o.log, Log::Portable(d) if d.path() == path))
+    };
+    if catalogs.iter().all(|catalog| catalog.dump.as_deref().is_some_and(has_log)) {
+        catalogs.clear();
     }
     if !logs.is_empty() && !catalogs.is_empty() {
         return Err(Failure::Mixed);

@@ -50,7 +50,7 @@ pub enum Log {
     /// At a running replica; orders above its commit number may still change.
     Service(Link, OrderNumber),
     /// In a dump.
-    Portable(Dump),
+    Portable(Box<Dump>),
 }
 
 impl Orders {
@@ -100,7 +100,7 @@ impl Orders {
     #[must_use]
     pub fn in_dump(id: ReplicaId, store: StoreId, state: OrderState, dump: Dump) -> Self {
         let (name, state, size) = (format!("order-{id}"), Some(state), Some(dump.size()));
-        let log = Log::Portable(dump);
+        let log = Log::Portable(Box::new(dump));
         Self { name, id, store, state, synced: None, size, role: None, damage: None, log }
     }
 

@@ -82,7 +82,7 @@ pub enum Unreadable {
     #[error("http://{0} is neither an order replica nor the catalog")]
     Stranger(Address),
     /// The dump cannot be read.
-    #[error("{0} {1}")]
+    #[error("{0}: {1}")]
     Dump(PathBuf, Fault),
     /// What the service said first no longer holds.
     #[error("http://{0} changed while it was read: {1}; try again")]

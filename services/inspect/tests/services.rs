@@ -8,12 +8,12 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::{CLUSTER, Ran, Shop, inspect, log, member, name};
 use tokio::net::TcpListener;
 use toystore_authority::messages::{CatalogPage, ExportCatalog, ExportRestocks, RestocksPage};
-use toystore_domain::{Books, Cents, OrderNumber, stock};
+use toystore_domain::{Books, Cents, OrderNumber, ProductName, stock};
 use toystore_host::desk::route;
 use toystore_host::reject::recover;
 use toystore_host::reply::Response;
@@ -89,8 +89,56 @@ impl Standin {
         Self::start(status.or(export).unify().boxed()).await
     }
 
-    /// The catalog after this log, one product a page; each call sells `unrest` more.
-    async fn catalog(log: &[Entry], unrest: u64) -> Self {
+    /// A leader that places the last orders when its log is asked for.
+    async fn leader_at_work(log: Vec<Entry>, placed: Arc<AtomicBool>) -> Self {
+        let (member, commit) = (member_of(2), OrderNumber(log.len() as u64));
+        let health = Health {
+            member,
+            cluster: Some(CLUSTER),
+            promise: Epoch(2),
+            mark: Epoch(2),
+            last: log.last().unwrap().position(),
+            commit,
+            role: RoleName::Leader,
+            stuck: false,
+            view: Some(view()),
+        };
+        let status = route(token(), move |_: Status| {
+            let health = health.clone();
+            async { Ok(health) }
+        });
+        let export = route(token(), move |ExportOrders { after }: ExportOrders| {
+            placed.store(true, Ordering::Relaxed);
+            let entries = log[(after.0 as usize).min(log.len())..].to_vec();
+            async move { Ok(OrdersPage { member, commit, entries, more: false }) }
+        });
+        Self::start(status.or(export).unify().boxed()).await
+    }
+
+    /// The catalog after the first so many orders, and after all of them once they are placed.
+    async fn catalog_at_work(log: &[Entry], first: usize, placed: Arc<AtomicBool>) -> Self {
+        let (early, late) = (Self::books_after(&log[..first]), Self::books_after(log));
+        let export = route(token(), move |_: ExportCatalog| {
+            let products =
+                if placed.load(Ordering::Relaxed) { late.clone() } else { early.clone() };
+            let (view, reservations) = (Some(view()), Vec::new());
+            async move {
+                Ok(CatalogPage { cluster: CLUSTER, view, products, reservations, more: false })
+            }
+        });
+        Self::start(Self::beside(export)).await
+    }
+
+    /// What a catalog answers beside its products: no restocks, and the view.
+    fn beside(export: BoxedFilter<(Response,)>) -> BoxedFilter<(Response,)> {
+        let ledger = route(token(), |_: ExportRestocks| async {
+            Ok(RestocksPage { restocks: Vec::new(), more: false })
+        });
+        let read_view = route(token(), |_: ReadView| async { Ok(Some(view())) });
+        export.or(ledger).unify().or(read_view).unify().boxed()
+    }
+
+    fn books_after(log: &[Entry]) -> Vec<(ProductName, Books)> {
         let mut books: Vec<_> = common::TOYS
             .iter()
             .map(|toy| (name(toy), Books::open(Cents::new(100).unwrap(), 1000)))
@@ -100,6 +148,12 @@ impl Standin {
             assert!(stock::reserve(&mut books[at].1, entry.purchase.quantity).unwrap());
             stock::settle(&mut books[at].1, entry.purchase.quantity).unwrap();
         }
+        books
+    }
+
+    /// The catalog after this log, one product a page; each call sells `unrest` more.
+    async fn catalog(log: &[Entry], unrest: u64) -> Self {
+        let books = Self::books_after(log);
         let calls = Arc::new(AtomicU64::new(0));
         let export = route(token(), move |ask: ExportCatalog| {
             let sold = unrest * calls.fetch_add(1, Ordering::Relaxed);
@@ -117,11 +171,7 @@ impl Standin {
             let reservations = Vec::new();
             async move { Ok(CatalogPage { cluster: CLUSTER, view, products, reservations, more }) }
         });
-        let ledger = route(token(), |_: ExportRestocks| async {
-            Ok(RestocksPage { restocks: Vec::new(), more: false })
-        });
-        let read_view = route(token(), |_: ReadView| async { Ok(Some(view())) });
-        Self::start(export.or(ledger).unify().or(read_view).unify().boxed()).await
+        Self::start(Self::beside(export)).await
     }
 }
 
@@ -264,7 +314,7 @@ async fn a_running_store_is_backed_up_where_its_leader_is_heard() {
     let ran = run(&all).await;
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("orders up to 55"), "{}", ran.out);
-    assert!(ran.err.contains("going on without http://127.0.0.1:9"), "{}", ran.err);
+    assert!(ran.err.contains("going on without a source: http://127.0.0.1:9"), "{}", ran.err);
     let ran = caller.inspect(&["verify", to]).await;
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("the 55 orders of order-2"), "{}", ran.out);
@@ -281,4 +331,18 @@ async fn a_catalog_that_does_not_cover_the_log_is_refused() {
     let ran = caller.inspect(&["backup", "--to", to, &catalog.url(), &leader.url()]).await;
     assert!(ran.code == 1 && ran.err.contains("were ordered, and the catalog"), "{}", ran.err);
     assert!(!file.exists() && fs::read_dir(file.parent().unwrap()).unwrap().count() == 1);
+}
+
+#[tokio::test]
+async fn the_catalog_is_read_after_the_log_and_covers_what_came_meanwhile() {
+    let (orders, placed) = (log(60), Arc::new(AtomicBool::new(false)));
+    let leader = Standin::leader_at_work(orders.clone(), placed.clone()).await;
+    let catalog = Standin::catalog_at_work(&orders, 40, placed).await;
+    let caller = Caller::new(TOKEN);
+    let file = caller.0.path("store.backup");
+    let to = file.to_str().unwrap();
+    let ran = caller.inspect(&["backup", "--to", to, &catalog.url(), &leader.url()]).await;
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let ran = caller.inspect(&["verify", to]).await;
+    assert!(ran.code == 0 && ran.out.contains("the 60 orders of"), "{}", ran.out);
 }

@@ -81,6 +81,8 @@ fn a_stopped_store_is_backed_up_and_restored_as_another() {
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let ran = inspect(["verify", text(&file)]);
     assert!(ran.code == 0 && ran.out.contains("the 50 orders of order-1"), "{}", ran.out);
+    let ran = inspect(["diff", text(&file), text(&replica)]);
+    assert!(ran.code == 0 && ran.out.starts_with("equal: 50 orders"), "{}{}", ran.out, ran.err);
     let ran = inspect(["import", text(&file), "--to", text(&new)]);
     assert!(ran.code == 2 && ran.err.contains("`toystore-inspect restore`"), "{}", ran.err);
 

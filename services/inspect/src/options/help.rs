@@ -49,8 +49,7 @@ replicas differ. Catalogs are compared row by row; some rows around the first di
 EXAMPLES:
     toystore-inspect diff http://127.0.0.1:10010 http://127.0.0.1:10011
     What happened since a backup:
-        toystore-inspect export http://127.0.0.1:10010 --to now.dump
-        toystore-inspect diff yesterday.dump now.dump";
+        toystore-inspect diff store.backup http://127.0.0.1:10010";
 
 pub const STATS: &str = "\
 EXAMPLES:

@@ -35,7 +35,7 @@ impl Dump {
         let mut restocks = Vec::new();
         loop {
             let at = reader.at();
-            match reader.next()? {
+            match reader.rows()? {
                 Some(Block::Orders(orders)) => {
                     blocks.extend(orders.first().map(|order| (order.number, at)));
                 }

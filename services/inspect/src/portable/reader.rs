@@ -80,7 +80,8 @@ pub struct Reader<R> {
     /// The next block, and where it begins.
     block: u64,
     at: u64,
-    rows: u64,
+    /// Rows read.
+    count: u64,
     /// The last row of each kind, as far as the next must follow it.
     before: Before,
     ended: bool,
@@ -116,7 +117,7 @@ impl<R: Read> Reader<R> {
         };
         hasher.update(&frame);
         let (at, before) = (at + frame.len() as u64, Before::default());
-        Ok(Self { input, head, hasher, block: 1, at, rows: 0, before, ended: false })
+        Ok(Self { input, head, hasher, block: 1, at, count: 0, before, ended: false })
     }
 
     /// What it is of.
@@ -138,7 +139,7 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// Says what is wrong and where; nothing more is to be read then.
-    pub fn next(&mut self) -> Result<Option<Block>, Fault> {
+    pub fn rows(&mut self) -> Result<Option<Block>, Fault> {
         if self.ended {
             return Ok(None);
         }
@@ -152,15 +153,15 @@ impl<R: Read> Reader<R> {
             return Err(Fault::Misplaced { block: self.block, at: self.at, what });
         }
         self.hasher.update(&frame);
-        self.rows += block.rows() as u64;
+        self.count += block.rows() as u64;
         self.block += 1;
         self.at += frame.len() as u64;
         Ok(Some(block))
     }
 
     fn end(&mut self, end: &End, length: usize) -> Result<(), Fault> {
-        if end.rows != self.rows {
-            return Err(Fault::Rows { said: end.rows, found: self.rows });
+        if end.rows != self.count {
+            return Err(Fault::Rows { said: end.rows, found: self.count });
         }
         if end.hash != *self.hasher.finalize().as_bytes() {
             return Err(Fault::Hash);
@@ -181,7 +182,7 @@ impl<R: Read> Iterator for Reader<R> {
     type Item = Result<Block, Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = Reader::next(self).transpose();
+        let next = self.rows().transpose();
         self.ended |= matches!(next, Some(Err(_)));
         next
     }
