@@ -13,7 +13,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use toystore_host::limits::{CALLS_UNDER_WAY, CROWD, ORDER_BATCH, SLOW_CALL};
-use toystore_host::{CallError, ambient};
+use toystore_host::trace::{self, Trace};
+use toystore_host::{Call, CallError, ambient};
 use toystore_replication::messages::{OrderReply, PlaceOrder, PlaceOrders};
 use toystore_replication::{Epoch, ReplicaId};
 
@@ -41,6 +42,7 @@ struct Parcel {
     place: PlaceOrder,
     deadline: Instant,
     tell: oneshot::Sender<Answer>,
+    trace: Option<Trace>,
 }
 
 #[derive(Debug, Default)]
@@ -109,7 +111,7 @@ impl Shipping {
             let mut state = self.state();
             state.last_id += 1;
             let id = state.last_id;
-            let parcel = Parcel { id, place, deadline, tell };
+            let parcel = Parcel { id, place, deadline, tell, trace: trace::current() };
             let queue = state.lanes.entry(lane).or_default();
             queue.waiting.push_back(parcel);
             queue.crowd = queue.crowd.max(queue.waiting.len() + queue.aboard);
@@ -159,10 +161,12 @@ impl Shipping {
 
     async fn send(self: Arc<Self>, lane: Lane, parcels: Vec<Parcel>) {
         let patience = parcels.iter().map(|parcel| left(parcel.deadline)).max();
+        let traces = parcels.iter().filter_map(|parcel| parcel.trace).collect();
         let (orders, waiting): (Vec<_>, Vec<_>) =
             parcels.into_iter().map(|parcel| (parcel.place, parcel.tell)).unzip();
         let call = PlaceOrders { orders };
         let call = self.peers.replica(lane.0, &call, patience.unwrap_or_default());
+        let call = trace::shared(traces, PlaceOrders::NAME, call);
         // After a panic the lane would wait for ever for this call to end.
         let mut call = pin!(AssertUnwindSafe(call).catch_unwind());
         let answer = timeout(SLOW_CALL, &mut call).await;

@@ -16,7 +16,9 @@
 //! | [`retry`] | the one retry policy |
 //! | [`tokens`] | the shared secrets |
 //! | [`ops`] | liveness, readiness, metrics |
+//! | [`trace`] | the trace that a request belongs to |
 //! | [`telemetry`] | logging |
+//! | `remarks` | which answers have a line in the log |
 //! | [`ambient`] | the clock, randomness and tasks of a process, real or simulated |
 //! | [`shutdown`] | the wish to stop |
 //! | [`exit`] | how a process ends |
@@ -34,12 +36,14 @@ pub mod limits;
 pub mod listen;
 pub mod ops;
 pub mod reject;
+mod remarks;
 pub mod reply;
 pub mod retry;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tokens;
+pub mod trace;
 pub mod wire;
 
 pub use address::{Address, ClusterConfig};

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
 /// Largest public body.
 pub const MAX_BODY_BYTES: usize = 16 << 10;
+/// A request that takes longer has a line in the log.
+pub const SLOW_REQUEST: Duration = Duration::from_millis(500);
 /// Products or orders on a page when the request does not say.
 pub const PAGE_LIMIT_DEFAULT: usize = 100;
 /// Products or orders on a page at most.
@@ -151,6 +153,7 @@ const _: () = assert!(
 const _: () = assert!(TICK.as_millis() * STUCK_TICKS as u128 >= 2 * LEASE.as_millis());
 // A call ends in time for its caller to say so, and connecting leaves time for the call itself.
 const _: () = assert!(less(CATALOG_CALL_TIMEOUT, REQUEST_DEADLINE));
+const _: () = assert!(less(SLOW_REQUEST, REQUEST_DEADLINE));
 const _: () = assert!(less(CONNECT_TIMEOUT, APPEND_TIMEOUT) && less(APPEND_TIMEOUT, CALL_TIMEOUT));
 const _: () = assert!(less(CONNECT_TIMEOUT, PROBE_TIMEOUT) && less(PROBE_TIMEOUT, CALL_TIMEOUT));
 // A purchase that waits out a lease is still answered by the catalog.

@@ -16,6 +16,7 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use crate::reject::allow;
+use crate::remarks;
 use crate::reply::{Response, data, internal_error, refuse};
 
 /// Upper bounds of the latency buckets, in seconds.
@@ -104,6 +105,7 @@ impl RouteMetrics {
             status => self.requests.get_or_create(&answered(self.route, status)).inc(),
         };
         self.seconds.observe(took.as_secs_f64());
+        remarks::answered(self.route, status, took);
     }
 
     /// Runs a handler and notes its answer.

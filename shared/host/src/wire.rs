@@ -12,6 +12,7 @@ use crate::Address;
 use crate::calls::CallError;
 use crate::limits::{CLIENT_POOL_IDLE, CONNECT_TIMEOUT, MAX_INTERNAL_BODY_BYTES};
 use crate::tokens::ClusterToken;
+use crate::trace::{self, TRACEPARENT};
 
 pub(crate) const FRAME: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
@@ -72,11 +73,13 @@ impl HttpWire {
         frame: Vec<u8>,
         timeout: Duration,
     ) -> Result<Vec<u8>, CallError> {
+        let trace = trace::current().and_then(|trace| trace.child().header());
         let request = self
             .client
             .post(format!("http://{to}/internal/{name}"))
             .header(AUTHORIZATION, self.bearer.clone())
             .header(CONTENT_TYPE, FRAME)
+            .headers(trace.into_iter().map(|trace| (TRACEPARENT, trace)).collect())
             .timeout(timeout)
             .body(frame);
         let response = request.send().await.map_err(|error| unsent_or_unknown(&error))?;

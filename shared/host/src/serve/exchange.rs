@@ -15,6 +15,7 @@ use toystore_domain::Refusal;
 
 use super::turn::{Answer, Turn};
 use crate::reply::{Response, internal_error, refuse};
+use crate::trace::Tracing;
 
 /// What hyper asks for each request of a connection.
 pub(super) struct Exchange<S> {
@@ -40,11 +41,13 @@ where
         let turn = Arc::clone(&self.turn);
         // The guard cannot see where a chunked body ends, so nothing may come after it.
         let last = request.headers().contains_key(TRANSFER_ENCODING);
+        let tracing = Tracing::of(&request);
         Box::pin(async move {
             let mut response = match requests.try_acquire() {
-                Ok(_under_way) => handle(routes, request).await,
+                Ok(_under_way) => tracing.trace.scope(handle(routes, request)).await,
                 Err(_) => refuse(&Refusal::Busy),
             };
+            tracing.sign(&mut response);
             if last {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
