@@ -9,7 +9,7 @@ use toystore_coherence::grants::Changes;
 use toystore_coherence::messages::Invalidate;
 use toystore_host::ambient::{self, boot_millis, sleep_until_millis};
 use toystore_host::limits::INVALIDATE_TIMEOUT;
-use toystore_host::{Address, Caller};
+use toystore_host::{Address, Caller, trace};
 use toystore_mutants::{Mutant, broken};
 
 use crate::shelf::Shelf;
@@ -21,11 +21,13 @@ pub async fn invalidate<D: Database + Send + Sync + 'static>(
     caller: Caller,
     changes: Changes,
 ) {
+    let _timed = shelf.counts.telling(changes.len());
     let to_tell = shelf.grants().to_tell(&changes, boot_millis());
     let mut told = JoinSet::new();
     for (holder, products) in to_tell {
         let (shelf, caller) = (shelf.clone(), caller.clone());
-        ambient::spawn(&mut told, async move { tell(&shelf, &caller, holder, products).await });
+        let tell = async move { tell(&shelf, &caller, holder, products).await };
+        ambient::spawn(&mut told, trace::carry(tell));
     }
     // A panic of one is one of all: the change must not become visible.
     told.join_all().await;
@@ -40,6 +42,7 @@ async fn tell<D: Database>(shelf: &Shelf<D>, caller: &Caller, holder: Holder, pr
     }
     // No renewal from now on; what was granted before runs out by itself.
     let Some(holder) = shelf.grants().revoke(holder.session) else { return };
+    shelf.counts.revoked.inc();
     tracing::warn!(front_end = %holder.address, "does not answer; waiting for its lease to end");
     if !broken(Mutant::DropLeaseAtOnce) {
         sleep_until_millis(holder.until).await;

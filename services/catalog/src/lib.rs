@@ -10,6 +10,8 @@
 //! | [`election`] | asking the present leader before it is deposed |
 //! | [`shelf`] | look-ups beside the writer |
 //! | [`restock`] | filling up what is sold out |
+//! | [`metrics`] | what is counted and shown beside the usual |
+//! | [`survey`] | sums over all products, for the metrics |
 //! | [`desk`] | what it answers to other processes |
 //! | [`routes`] | which request goes where, over HTTP |
 //! | [`run()`] | opening the database, serving, ending |
@@ -20,6 +22,7 @@ pub mod desk;
 pub mod election;
 pub mod fail_points;
 pub mod invalidation;
+pub mod metrics;
 pub mod operator;
 pub mod options;
 pub mod recover;
@@ -28,6 +31,7 @@ pub mod routes;
 pub mod run;
 pub mod seed;
 pub mod shelf;
+pub mod survey;
 pub mod writer;
 
 pub use options::Options;

@@ -18,6 +18,7 @@ pub async fn restock<D: Database>(shelf: Arc<Shelf<D>>, writer: Writer, interval
     loop {
         turns.tick().await;
         while let Ok(Outcome::Restocked(rows)) = writer.run(Command::Restock(RESTOCK_BATCH)).await {
+            shelf.counts.restocks.inc_by(rows.len() as u64);
             for row in &rows {
                 tracing::info!(product = %row.product, amount = row.amount, "restocked");
             }

@@ -20,6 +20,7 @@ use toystore_replication::ClusterId;
 use toystore_storage::{CatalogStore, StorageError, folder, space};
 
 use crate::desk::Shared;
+use crate::metrics;
 use crate::operator::OperatorError;
 use crate::options::Serve;
 use crate::recover::RecoverError;
@@ -27,6 +28,7 @@ use crate::restock::restock;
 use crate::routes::routes;
 use crate::seed::{self, SeedError};
 use crate::shelf::Shelf;
+use crate::survey::Survey;
 use crate::writer::{self, Writer};
 
 /// How often the disk is looked after.
@@ -102,6 +104,8 @@ pub async fn run(
         writer::start(shelf.clone(), caller.clone(), jobs).map_err(CatalogError::Thread)?;
     let full = Arc::new(AtomicBool::new(false));
     let replicas = options.replicas.clone();
+    let (metrics, survey) = (Metrics::of_process("catalog", &caller), Arc::<Survey>::default());
+    metrics::register(&metrics, &shelf, &survey, options.data.clone());
     let shared = Shared {
         shelf: shelf.clone(),
         writer: writer.clone(),
@@ -111,7 +115,8 @@ pub async fn run(
     };
     let restocking = tokio::spawn(restock(shelf.clone(), writer, options.restock));
     let watching = tokio::spawn(watch_disk(shelf.clone(), full, lease_millis(&options)));
-    let routes = routes(&shared, token, Metrics::new());
+    let surveying = tokio::spawn(survey.keep(shelf.clone()));
+    let routes = routes(&shared, token, metrics);
     drop(shared);
     let served = tokio::select! {
         () = serve(listener, routes, ServeOptions::default(), shutdown) => None,
@@ -119,6 +124,7 @@ pub async fn run(
     };
     watching.abort();
     restocking.abort();
+    surveying.abort();
     let _ = restocking.await;
     // Nobody hands the writer commands any more: it ends when those under way are done.
     let outcome = match served {

@@ -11,10 +11,14 @@ use toystore_host::limits::PAGE_LIMIT_MAX;
 use toystore_mutants::{Mutant, broken};
 use toystore_replication::View;
 
+use crate::metrics::Counts;
+
 /// What handlers and the writer share.
 pub struct Shelf<D> {
     /// The database.
     pub database: D,
+    /// What is counted.
+    pub counts: Counts,
     visibility: RwLock<Visibility>,
     grants: Mutex<Grants>,
     view: RwLock<Option<View>>,
@@ -28,7 +32,8 @@ impl<D: Database> Shelf<D> {
     pub fn new(database: D, grants: Grants) -> Result<Arc<Self>, Failed> {
         let view = database.begin().view()?;
         let (visibility, grants) = (RwLock::default(), Mutex::new(grants));
-        Ok(Arc::new(Self { database, visibility, grants, view: RwLock::new(view) }))
+        let (view, counts) = (RwLock::new(view), Counts::default());
+        Ok(Arc::new(Self { database, counts, visibility, grants, view }))
     }
 
     /// Looks a product up. The visibility is held while the database is read and who may keep it
@@ -100,6 +105,14 @@ impl<D: Database> Shelf<D> {
         if !broken(Mutant::NoQuietAfterRestart) {
             sleep_until_millis(until).await;
         }
+    }
+
+    /// How many leases run. Nothing is changed by asking: one that has run out, and that no change
+    /// has been made since, may still be renewed.
+    #[must_use]
+    pub fn leases(&self, now: u64) -> u64 {
+        let mut grants = self.grants().clone();
+        grants.holders(now).len() as u64
     }
 
     /// The leases.

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use toystore_authority::{Command, Database, Failed, Outcome, Transaction, execute};
 use toystore_domain::{ProductName, Version};
 use toystore_host::limits::CATALOG_BATCH;
+use toystore_host::trace::{self, Trace};
 use toystore_host::{Caller, ambient};
 use toystore_mutants::{Mutant, broken};
 
@@ -19,8 +20,8 @@ use crate::fail_points;
 use crate::invalidation::invalidate;
 use crate::shelf::Shelf;
 
-/// A command, and who waits for its outcome.
-type Job = (Command, oneshot::Sender<Outcome>);
+/// A command, who waits for its outcome, and the trace that it belongs to.
+type Job = (Command, oneshot::Sender<Outcome>, Option<Trace>);
 /// Commands that wait for their turn.
 pub type Jobs = UnboundedReceiver<Job>;
 
@@ -50,7 +51,7 @@ impl Writer {
     /// [`Stopping`]: what came of it is not known.
     pub async fn run(&self, command: Command) -> Result<Outcome, Stopping> {
         let (answer, outcome) = oneshot::channel();
-        self.queue.send((command, answer)).map_err(|_| Stopping)?;
+        self.queue.send((command, answer, trace::current())).map_err(|_| Stopping)?;
         outcome.await.map_err(|_| Stopping)
     }
 }
@@ -85,7 +86,7 @@ pub async fn work<D: Database + Send + Sync + 'static>(
     let mut batch: Vec<Job> = Vec::new();
     while jobs.recv_many(&mut batch, CATALOG_BATCH).await > 0 {
         let outcomes = run_batch(shelf, caller, &batch).await?;
-        for ((_, answer), outcome) in batch.drain(..).zip(outcomes) {
+        for ((_, answer, _), outcome) in batch.drain(..).zip(outcomes) {
             // Whoever hung up asks again, and gets the same answer.
             let _ = answer.send(outcome);
         }
@@ -98,10 +99,11 @@ async fn run_batch<D: Database + Send + Sync + 'static>(
     caller: &Caller,
     batch: &[Job],
 ) -> Result<Vec<Outcome>, Failed> {
+    shelf.counts.together(batch.len());
     let mut tx = shelf.database.begin();
     let mut changed = BTreeSet::new();
     let mut outcomes = Vec::with_capacity(batch.len());
-    for (command, _) in batch {
+    for (command, ..) in batch {
         outcomes.push(execute(&mut tx, command, &mut changed)?);
     }
     let view = tx.view()?;
@@ -110,11 +112,12 @@ async fn run_batch<D: Database + Send + Sync + 'static>(
         shelf.hide(changed.iter())?;
         let products = versions(&tx, &changed)?;
         let told = invalidate(shelf.clone(), caller.clone(), products);
-        ambient::spawn(&mut telling, fail_points::telling(told));
+        let trace = Trace::of_all(batch.iter().filter_map(|(.., trace)| *trace));
+        ambient::spawn(&mut telling, trace.scope(fail_points::telling(told)));
     }
     fail_points::before_saving(&mut telling).await;
     shelf.database.ready_to_commit().await;
-    tx.commit()?;
+    shelf.counts.flush(|| tx.commit())?;
     fail_points::saved(&outcomes);
     if broken(Mutant::ShowBeforeTold) {
         telling.detach_all();

@@ -41,6 +41,8 @@ pub struct Counts {
     pub misses: Counter,
     /// Products that the catalog said have changed.
     pub invalidations: Counter,
+    /// Leases begun, each with an empty cache.
+    pub sessions: Counter,
 }
 
 /// What the cache says about a product.
@@ -167,7 +169,7 @@ impl ProductCache {
     }
 
     /// The session under which the cache may answer and be filled now.
-    fn valid_session(&self) -> Option<SessionId> {
+    pub fn valid_session(&self) -> Option<SessionId> {
         self.lease().valid(boot_millis())
     }
 }

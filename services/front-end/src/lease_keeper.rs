@@ -59,6 +59,7 @@ async fn renew(
     let granted = peers.catalog(&call, timeout).await?;
     let sent = if broken(Mutant::LeaseFromAnswer) { boot_millis() } else { sent };
     if cache.granted(granted, sent) == Renewal::Started {
+        cache.counts().sessions.inc();
         tracing::info!(session = granted.session.0, "a lease begins, with an empty cache");
     }
     Ok(granted.millis.max(1))

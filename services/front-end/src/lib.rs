@@ -67,7 +67,7 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let own = listener.local_addr().map_err(StartError::Address)?;
     let caller = Caller::new(config.cluster_token.clone())?;
-    let peers = Peers::new(caller, config.catalog, config.cluster);
+    let peers = Peers::new(caller.clone(), config.catalog, config.cluster);
     if config.cache.is_some() && config.advertise.is_none() && own.ip().is_unspecified() {
         tracing::warn!(listen = %own, "a catalog elsewhere cannot reach it; use --advertise");
     }
@@ -75,7 +75,7 @@ pub async fn run(
     let cache = config.cache.map(|cache| (cache, address));
     let mut tasks = JoinSet::new();
     let parts = Parts::start(peers, cache, config.heartbeat, &shutdown, &mut tasks);
-    let metrics = Metrics::new();
+    let metrics = Metrics::of_process("front-end", &caller);
     metrics::register(&metrics, &parts);
     let shop = Shop {
         parts,

@@ -11,7 +11,8 @@ use toystore_domain::api::{OrderBody as Order, OrderPlaced, ProductBody as Produ
 use toystore_domain::{OrderKey, OrderNumber, Refusal};
 use toystore_host::limits::{MAX_REQUESTS_UNDER_WAY, REQUEST_DEADLINE};
 use toystore_host::ops::{self, Metrics};
-use toystore_host::reject::{Rejected, allow, recover};
+use toystore_host::readiness::Check;
+use toystore_host::reject::{Rejected, allow};
 use toystore_host::reply::{Response, answer, data, refuse};
 use toystore_host::{AdminToken, ClusterToken, body};
 use warp::filters::BoxedFilter;
@@ -20,6 +21,7 @@ use warp::http::{HeaderMap, StatusCode};
 use warp::{Filter, Rejection};
 
 use crate::desk::desk;
+use crate::leader::Reach;
 use crate::parts::Parts;
 use crate::products::Found;
 use crate::requests::{OrderBody, ProductBody};
@@ -55,18 +57,45 @@ pub fn all(shop: &Shop) -> impl Filter<Extract = (Response,), Error = Infallible
     let public = Public { shop: Arc::new(shop.clone()), places };
     let leadership = shop.parts.relay.clone();
     let ready = move || leadership.leadership().known().ready();
+    let (parts, recover) = (shop.parts.clone(), shop.metrics.recover());
+    let checks = move || checks(&parts);
     public
         .products()
         .or(public.orders())
         .unify()
         .or(public.cluster())
         .unify()
-        .or(ops::routes(shop.metrics.clone(), ready))
+        .or(ops::routes(shop.metrics.clone(), ready, checks))
         .unify()
         .or(desk(&shop.parts.products, shop.metrics.clone()).routes(shop.cluster_token.clone()))
         .unify()
         .recover(recover)
         .unify()
+}
+
+/// What a front end needs for all its work, one by one.
+fn checks(parts: &Parts) -> Vec<Check> {
+    let known = parts.relay.leadership().known();
+    let catalog = if known.catalog { Ok("it answers") } else { Err("it does not answer") };
+    let leader = match (&known.view, known.reach) {
+        (Some(view), Reach::Direct) => Ok(format!("replica {} leads", view.leader.id)),
+        (Some(view), Reach::Detour) => {
+            Ok(format!("replica {} leads, reached through a follower", view.leader.id))
+        }
+        (Some(view), Reach::Nobody) => Err(format!("replica {} cannot lead", view.leader.id)),
+        (None, _) => Err("no leader is known yet".to_owned()),
+    };
+    let cache = match parts.products.cache() {
+        Some(cache) if cache.valid_session().is_some() => Ok("it has its lease"),
+        Some(_) => Err("it has no lease, so the catalog is asked each time"),
+        None => Ok("it is switched off"),
+    };
+    vec![
+        Check::of("catalog", catalog.map(str::to_owned).map_err(str::to_owned)),
+        Check::of("leader", leader),
+        Check::of("orders", known.ready().map(|()| "they can be placed".to_owned())),
+        Check::of("cache", cache.map(str::to_owned).map_err(str::to_owned)),
+    ]
 }
 
 /// Puts the public routes together.

@@ -9,15 +9,29 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use toystore_host::limits::{APPEND_TIMEOUT, CALL_TIMEOUT, CATALOG_CALL_TIMEOUT};
+use toystore_host::trace::{self, Trace};
 use toystore_host::{Address, Call, CallError, Caller, ClusterConfig, ambient};
 use toystore_replication::effects::{Call as CoreCall, Reply};
 use toystore_replication::messages::{Answer, CatalogCall, NoAnswer, PeerCall, ReadView};
 use toystore_replication::{CallId, Edge, Event, Notice, ReplicaId, Ticket, Write, WriteId};
 
+use crate::metrics::Seen;
 use crate::node::Input;
+
+/// Of the requests that wait for a call, so many are named in the log if it fails.
+const NAMED: usize = 8;
 
 /// Where an order replica's edge hands its writes.
 pub type Writer = Box<dyn FnMut(WriteId, Write) + Send>;
+
+/// Who waits for a reply, and the trace that it belongs to.
+#[derive(Debug)]
+pub struct Asker {
+    /// Where the reply goes.
+    pub reply_to: oneshot::Sender<Reply>,
+    /// The trace, if it is known.
+    pub trace: Option<Trace>,
+}
 
 /// The edge of one replica. Calls under way end with it.
 pub struct CallingEdge {
@@ -29,7 +43,8 @@ pub struct CallingEdge {
     inbox: UnboundedSender<Input>,
     calls: JoinSet<()>,
     /// Who waits for a reply.
-    waiting: HashMap<Ticket, oneshot::Sender<Reply>>,
+    waiting: HashMap<Ticket, Asker>,
+    seen: Seen,
 }
 
 impl CallingEdge {
@@ -43,13 +58,30 @@ impl CallingEdge {
         catalog: Address,
         inbox: UnboundedSender<Input>,
     ) -> Self {
-        let (calls, waiting) = (JoinSet::new(), HashMap::new());
-        Self { writer, caller, replicas, catalog, inbox, calls, waiting }
+        let (calls, waiting, seen) = (JoinSet::new(), HashMap::new(), Seen::default());
+        Self { writer, caller, replicas, catalog, inbox, calls, waiting, seen }
+    }
+
+    /// What is seen here counts there.
+    #[must_use]
+    pub fn counted(self, seen: Seen) -> Self {
+        Self { seen, ..self }
+    }
+
+    /// What is seen here.
+    #[must_use]
+    pub fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     /// Somebody waits for the reply to this ticket.
-    pub fn expect(&mut self, ticket: Ticket, reply_to: oneshot::Sender<Reply>) {
-        self.waiting.insert(ticket, reply_to);
+    pub fn expect(&mut self, ticket: Ticket, asker: Asker) {
+        self.waiting.insert(ticket, asker);
+    }
+
+    /// For whom a call is made: the core does not say, but whoever waits now waits for it.
+    fn waiting(&self) -> Vec<Trace> {
+        self.waiting.values().take(NAMED).filter_map(|asker| asker.trace).collect()
     }
 
     fn ask<C: Call>(
@@ -60,11 +92,12 @@ impl CallingEdge {
         timeout: Duration,
         answer: fn(C::Reply) -> Answer,
     ) {
-        let (caller, inbox) = (self.caller.clone(), self.inbox.clone());
+        let (caller, inbox, waiting) = (self.caller.clone(), self.inbox.clone(), self.waiting());
         while self.calls.try_join_next().is_some() {}
         ambient::spawn(&mut self.calls, async move {
             let begun = Instant::now();
-            let answer = match caller.call(&to, &call, timeout).await {
+            let called = caller.call(&to, &call, timeout);
+            let answer = match trace::shared(waiting, C::NAME, called).await {
                 Ok(reply) => answer(reply),
                 Err(error) => Answer::None(no_answer(error, begun.elapsed() >= timeout, &to)),
             };
@@ -124,10 +157,12 @@ fn no_answer(error: CallError, late: bool, to: &Address) -> NoAnswer {
 
 impl Edge for CallingEdge {
     fn write(&mut self, id: WriteId, write: Write) {
+        self.seen.write(&write);
         (self.writer)(id, write);
     }
 
     fn call(&mut self, id: CallId, call: CoreCall) {
+        self.seen.call(&call);
         match call {
             CoreCall::Catalog(call) => self.call_catalog(id, call),
             CoreCall::Peer(peer, call) => match self.address(peer) {
@@ -138,13 +173,14 @@ impl Edge for CallingEdge {
     }
 
     fn reply(&mut self, ticket: Ticket, reply: Reply) {
-        if let Some(reply_to) = self.waiting.remove(&ticket) {
+        if let Some(Asker { reply_to, .. }) = self.waiting.remove(&ticket) {
             // Whoever hung up does not need it.
             let _ = reply_to.send(reply);
         }
     }
 
     fn notice(&mut self, notice: Notice) {
+        self.seen.notice(&notice);
         match notice {
             Notice::TakingOver(epoch) => tracing::info!(%epoch, "taking over"),
             Notice::Serving { epoch, kept, cancelled } => {

@@ -7,12 +7,14 @@
 //! | [`desk`] | what it answers to other processes |
 //! | [`edge`] | effects as acts: writes, calls, replies, log lines |
 //! | [`fail_points`] | the moments at which the process can be told to die |
+//! | [`metrics`] | what is counted and shown beside the usual |
 //! | [`routes`] | which request goes where, over HTTP |
 //! | [`run()`] | opening the database, serving, ending |
 
 pub mod desk;
 pub mod edge;
 pub mod fail_points;
+pub mod metrics;
 pub mod node;
 pub mod options;
 pub mod routes;

@@ -10,12 +10,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use toystore_host::limits::TICK;
+use toystore_host::trace;
 use toystore_replication::choice::Health;
 use toystore_replication::effects::Reply;
 use toystore_replication::messages::PlaceOrder;
 use toystore_replication::{Event, Fatal, Replica, Request, Stored, Ticket};
 
-use crate::edge::CallingEdge;
+use crate::edge::{Asker, CallingEdge};
 use crate::fail_points::FailPoints;
 
 /// What reaches the loop.
@@ -23,9 +24,9 @@ pub enum Input {
     /// Something happened.
     Event(Event),
     /// Somebody asks, and waits for the reply there.
-    Ask(Ticket, Request, oneshot::Sender<Reply>),
+    Ask(Ticket, Request, Asker),
     /// A front end asks for orders, and waits for each reply.
-    Orders(Vec<(Ticket, PlaceOrder, oneshot::Sender<Reply>)>),
+    Orders(Vec<(Ticket, PlaceOrder, Asker)>),
     /// The process ends.
     Stop,
 }
@@ -104,9 +105,10 @@ impl Node {
         orders: Vec<(PlaceOrder, Duration)>,
     ) -> Vec<Result<Reply, Stopping>> {
         let (mut asked, mut waits) = (Vec::new(), Vec::new());
+        let trace = trace::current();
         for (place, patience) in orders {
-            let (ticket, (tell, told)) = (self.ticket(), oneshot::channel());
-            asked.push((ticket, place, tell));
+            let (ticket, (reply_to, told)) = (self.ticket(), oneshot::channel());
+            asked.push((ticket, place, Asker { reply_to, trace }));
             waits.push(self.wait(ticket, told, patience));
         }
         let _ = self.inbox.send(Input::Orders(asked));
@@ -129,8 +131,9 @@ impl Node {
     }
 
     fn send(&self, request: Request) -> (Ticket, oneshot::Receiver<Reply>) {
-        let (ticket, (tell, told)) = (self.ticket(), oneshot::channel());
-        let _ = self.inbox.send(Input::Ask(ticket, request, tell));
+        let (ticket, (reply_to, told)) = (self.ticket(), oneshot::channel());
+        let asker = Asker { reply_to, trace: trace::current() };
+        let _ = self.inbox.send(Input::Ask(ticket, request, asker));
         (ticket, told)
     }
 
@@ -169,13 +172,13 @@ pub async fn drive<S: Stored>(
     loop {
         let event = match timeout_at(next_tick, inputs.recv()).await {
             Ok(Some(Input::Event(event))) => Some(event),
-            Ok(Some(Input::Ask(ticket, request, reply_to))) => {
-                edge.edge.expect(ticket, reply_to);
+            Ok(Some(Input::Ask(ticket, request, asker))) => {
+                edge.edge.expect(ticket, asker);
                 Some(Event::Request(ticket, request))
             }
             Ok(Some(Input::Orders(asked))) => {
-                let expect = |(ticket, place, reply_to)| {
-                    edge.edge.expect(ticket, reply_to);
+                let expect = |(ticket, place, asker)| {
+                    edge.edge.expect(ticket, asker);
                     (ticket, place)
                 };
                 Some(Event::Orders(asked.into_iter().map(expect).collect()))
@@ -184,6 +187,7 @@ pub async fn drive<S: Stored>(
             Ok(Some(Input::Stop) | None) => return Ok(()),
         };
         if let Some(event) = event {
+            edge.edge.seen().event(&event);
             edge.meet(&event);
             replica.step(event)?.perform(&mut edge);
         }
@@ -218,7 +222,7 @@ mod tests {
         let mut reply_to = None;
         while heard.len() < 4 {
             match inputs.recv().await {
-                Some(Input::Ask(ticket, _, reply)) => {
+                Some(Input::Ask(ticket, _, Asker { reply_to: reply, .. })) => {
                     heard.push(("ask", ticket.0));
                     reply_to = Some(reply);
                 }

@@ -3,7 +3,7 @@
 use toystore_domain::Refusal;
 use toystore_host::ClusterToken;
 use toystore_host::ops::{self, Metrics};
-use toystore_host::reject::recover;
+use toystore_host::readiness::Check;
 use toystore_host::reply::Response;
 use toystore_replication::Request;
 use toystore_replication::choice::{Health, RoleName};
@@ -24,18 +24,42 @@ pub fn routes(
     metrics: Metrics,
 ) -> impl Filter<Extract = (Response,), Error = std::convert::Infallible> + Clone + Send + Sync + 'static
 {
-    let node = shared.node.clone();
+    let (node, looked_at) = (shared.node.clone(), shared.clone());
     let ready = move || readiness(node.health());
+    let (checks, recover) = (move || checks(&looked_at), metrics.recover());
     let desk = desk(&shared, metrics.clone()).on(&(shared, reader), export);
-    desk.routes(token).or(ops::routes(metrics, ready)).unify().recover(recover).unify()
+    desk.routes(token).or(ops::routes(metrics, ready, checks)).unify().recover(recover).unify()
 }
 
-fn readiness(health: Option<Health>) -> Result<(), String> {
+pub(crate) fn readiness(health: Option<Health>) -> Result<(), String> {
     match health.map(|health| health.role) {
         Some(RoleName::Leader | RoleName::Follower) => Ok(()),
         Some(role) => Err(format!("{role}")),
         None => Err("starting".to_owned()),
     }
+}
+
+/// What a replica needs to take part, one by one.
+fn checks(shared: &Shared) -> Vec<Check> {
+    let Some(health) = shared.node.health() else {
+        return vec![Check::missing("core", "starting")];
+    };
+    let (last, commit) = (health.last.number, health.commit);
+    let log = format!("{}; the log ends at order {last}, {commit} is committed", health.role);
+    let leader = match &health.view {
+        Some(view) => Ok(format!("replica {} leads in epoch {}", view.leader.id, view.epoch)),
+        None => Err("no leader is known yet".to_owned()),
+    };
+    let stuck = if health.stuck { Err("it has work and cannot go on") } else { Ok("it goes on") };
+    let full = shared.full.load(std::sync::atomic::Ordering::Relaxed);
+    let disk = if full { Err("it has no room for more orders") } else { Ok("it has room") };
+    let in_sync = readiness(Some(health));
+    vec![
+        Check::of("log", in_sync.map(|()| log.clone()).map_err(|_| log)),
+        Check::of("leader", leader),
+        Check::of("progress", stuck.map(str::to_owned).map_err(str::to_owned)),
+        Check::of("disk", disk.map(str::to_owned).map_err(str::to_owned)),
+    ]
 }
 
 /// A page of the log as it is on disk.

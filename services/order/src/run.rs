@@ -22,6 +22,7 @@ use toystore_storage::{OrderStore, OrderWriter, StorageError, folder, space};
 use crate::Options;
 use crate::desk::Shared;
 use crate::edge::CallingEdge;
+use crate::metrics::{self, Seen};
 use crate::node::{self, Node};
 use crate::routes::routes;
 
@@ -97,23 +98,30 @@ pub async fn run(
     let (saved, reader) = (store.saved(), store.reader());
     let (node, inputs) = Node::new();
     let (tell_failure, mut failure) = oneshot::channel();
-    let saved_node = node.clone();
+    let (saved_node, seen) = (node.clone(), Seen::default());
+    let flushes = seen.clone();
     let writer = OrderWriter::spawn(
         store,
-        move |id| saved_node.tell(Event::Saved(id)),
+        move |id, took| {
+            flushes.flushed(took);
+            saved_node.tell(Event::Saved(id));
+        },
         move |error| {
             let _ = tell_failure.send(error);
         },
     )?;
     let (replicas, catalog) = (options.replicas.clone(), options.catalog.clone());
     let save = Box::new(move |id, write| writer.write(id, write));
-    let edge = CallingEdge::new(save, caller.clone(), replicas.clone(), catalog, node.inbox());
+    let edge = CallingEdge::new(save, caller.clone(), replicas.clone(), catalog, node.inbox())
+        .counted(seen.clone());
+    let metrics = Metrics::of_process("order", &caller);
+    metrics::register(&metrics, &node, &seen, options.data.clone());
     let replica = Replica::new(settings(&options), saved, reader.clone());
     let loops = node.clone();
     let mut core = tokio::spawn(async move { node::drive(&loops, inputs, replica, edge).await });
     let full = Arc::new(AtomicBool::new(false));
     let shared = Shared { node: node.clone(), caller, replicas, full: full.clone() };
-    let routes = routes(shared, reader, token, Metrics::new());
+    let routes = routes(shared, reader, token, metrics);
     let serving = serve(listener, routes, ServeOptions::default(), shutdown);
     tokio::pin!(serving);
     let core = tokio::select! {

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -57,6 +60,19 @@ impl CallError {
         }
     }
 
+    /// Its name in the metrics.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NobodyThere => "nobody_there",
+            Self::NotSent => "not_sent",
+            Self::Unknown => "unknown",
+            Self::Denied => "denied",
+            Self::Refused(_) => "refused",
+            Self::Garbled => "garbled",
+        }
+    }
+
     /// Whether the other side certainly has not done what was asked, and will not.
     #[must_use]
     pub fn certainly_not_done(&self) -> bool {
@@ -67,10 +83,17 @@ impl CallError {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Unanswered {
+    call: &'static str,
+    error: &'static str,
+}
+
 /// Makes calls. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
 pub struct Caller {
     wire: Arc<dyn Wire>,
+    unanswered: Family<Unanswered, Counter>,
 }
 
 impl Caller {
@@ -85,7 +108,12 @@ impl Caller {
     /// A caller whose frames travel over `wire`.
     #[must_use]
     pub fn over(wire: Arc<dyn Wire>) -> Self {
-        Self { wire }
+        Self { wire, unanswered: Family::default() }
+    }
+
+    /// The calls without an answer, counted.
+    pub(crate) fn unanswered(&self) -> Family<Unanswered, Counter> {
+        self.unanswered.clone()
     }
 
     /// Asks `to`, and waits at most `timeout` for the whole answer.
@@ -93,6 +121,21 @@ impl Caller {
     /// # Errors
     /// See [`CallError::certainly_not_done`] for what each says about the other side.
     pub async fn call<C: Call>(
+        &self,
+        to: &Address,
+        call: &C,
+        timeout: Duration,
+    ) -> Result<C::Reply, CallError> {
+        let answer = self.ask(to, call, timeout).await;
+        if let Err(error) = &answer {
+            let unanswered = Unanswered { call: C::NAME, error: error.label() };
+            self.unanswered.get_or_create(&unanswered).inc();
+            tracing::debug!(call = C::NAME, %to, %error, "no answer");
+        }
+        answer
+    }
+
+    async fn ask<C: Call>(
         &self,
         to: &Address,
         call: &C,

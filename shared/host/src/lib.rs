@@ -16,6 +16,10 @@
 //! | [`retry`] | the one retry policy |
 //! | [`tokens`] | the shared secrets |
 //! | [`ops`] | liveness, readiness, metrics |
+//! | [`readiness`] | what a process needs, and what of it is missing |
+//! | [`scrape`] | metrics that are read when somebody asks |
+//! | `process` | the metrics of the process itself |
+//! | `load` | connections and requests, counted |
 //! | [`trace`] | the trace that a request belongs to |
 //! | [`telemetry`] | logging |
 //! | `remarks` | which answers have a line in the log |
@@ -34,11 +38,15 @@ pub mod fail_point;
 pub mod internal;
 pub mod limits;
 pub mod listen;
+mod load;
 pub mod ops;
+mod process;
+pub mod readiness;
 pub mod reject;
 mod remarks;
 pub mod reply;
 pub mod retry;
+pub mod scrape;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;

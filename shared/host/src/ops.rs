@@ -1,5 +1,6 @@
 //! What operators ask every process: does it live, is it ready, how is it doing.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,18 +11,28 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use toystore_domain::Refusal;
-use warp::Filter;
 use warp::filters::BoxedFilter;
+use warp::{Filter, Rejection};
 
-use crate::reject::allow;
+use crate::Caller;
+use crate::process::Process;
+use crate::readiness::{self, Check, is_verbose};
+use crate::reject::{allow, recover};
 use crate::remarks;
-use crate::reply::{Response, data, internal_error, refuse};
+use crate::reply::{Response, data, internal_error};
 
 /// Upper bounds of the latency buckets, in seconds.
 const BUCKETS: [f64; 12] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// Upper bounds of the buckets of what goes together: up to a full call of orders.
+const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
+/// The route of requests that no route answers.
+const NO_ROUTE: &str = "none";
 
 const OPENMETRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -51,11 +62,42 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("toystore");
         let requests = Family::default();
-        let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
-        let seconds = Family::new_with_constructor(histogram);
+        let seconds = Family::new_with_constructor(times as fn() -> Histogram);
         registry.register("requests", "Requests answered", requests.clone());
         registry.register("request_seconds", "Time to answer a request", seconds.clone());
         Self { registry: Arc::new(Mutex::new(registry)), requests, seconds }
+    }
+
+    /// The same with what every process says of itself, and of the calls that it makes.
+    #[must_use]
+    pub fn of_process(service: &'static str, caller: &Caller) -> Self {
+        let metrics = Self::new();
+        let build = Info::new(vec![("service", service), ("version", env!("CARGO_PKG_VERSION"))]);
+        metrics.register(|registry| {
+            registry.register("build", "Which program this is", build);
+            registry.register("call_errors", "Calls without an answer", caller.unanswered());
+            registry.register_collector(Box::new(Process::begin()));
+        });
+        metrics
+    }
+
+    /// As [`recover`], and counts what no route has answered.
+    pub fn recover(
+        &self,
+    ) -> impl Fn(Rejection) -> futures_util::future::BoxFuture<'static, Result<Response, Infallible>>
+    + Clone
+    + Send
+    + Sync
+    + use<> {
+        let requests = self.requests.clone();
+        move |rejection| {
+            let requests = requests.clone();
+            Box::pin(async move {
+                let response = recover(rejection).await?;
+                requests.get_or_create(&answered(NO_ROUTE, response.status())).inc();
+                Ok(response)
+            })
+        }
     }
 
     /// The metrics of one route. `route` is its name, never a path from a client: each name is
@@ -82,6 +124,18 @@ impl Metrics {
         prometheus_client::encoding::text::encode(&mut text, &registry)?;
         Ok(text)
     }
+}
+
+/// A histogram of times.
+#[must_use]
+pub fn times() -> Histogram {
+    Histogram::new(BUCKETS)
+}
+
+/// A histogram of how many things went together.
+#[must_use]
+pub fn sizes() -> Histogram {
+    Histogram::new(SIZES)
 }
 
 fn answered(route: &'static str, status: StatusCode) -> Answered {
@@ -139,16 +193,22 @@ impl Default for Metrics {
     }
 }
 
-/// `/livez`, `/readyz` and `/metrics`. `ready` says why the process is not ready.
-pub fn routes<R>(metrics: Metrics, ready: R) -> BoxedFilter<(Response,)>
+/// `/livez`, `/readyz` and `/metrics`. `ready` says why the process is not ready, `checks` what
+/// it needs; what is missing need not keep it from being ready.
+pub fn routes<R, C>(metrics: Metrics, ready: R, checks: C) -> BoxedFilter<(Response,)>
 where
     R: Fn() -> Result<(), String> + Clone + Send + Sync + 'static,
+    C: Fn() -> Vec<Check> + Clone + Send + Sync + 'static,
 {
     let path = |name: &'static str| warp::path(name).and(warp::path::end()).boxed();
     let live = path("livez").and(warp::get()).map(|| data(StatusCode::OK, &"alive"));
-    let readiness = path("readyz").and(warp::get()).map(move || match ready() {
-        Ok(()) => data(StatusCode::OK, &"ready"),
-        Err(reason) => refuse(&Refusal::Unavailable(reason)),
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let readiness = path("readyz").and(warp::get()).and(query).map(move |query: String| {
+        if is_verbose(&query) {
+            readiness::verbose(ready(), &checks())
+        } else {
+            readiness::short(ready())
+        }
     });
     let scrape = path("metrics").and(warp::get()).map(move || page(&metrics));
     let real = live.or(readiness).unify().or(scrape).unify();

@@ -25,7 +25,7 @@ use self::exchange::Exchange;
 use self::guard::Guard;
 use self::turn::Turn;
 use crate::Shutdown;
-use crate::limits;
+use crate::{limits, load};
 
 /// What a server allows. The default is what [`limits`] says.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +101,7 @@ pub async fn serve<F>(
             Some(_) = open.join_next() => continue,
             stream = accept(&listener) => stream,
         };
+        load::accepted();
         if let Ok(place) = Arc::clone(&connections).try_acquire_owned() {
             let connection = converse(stream, Arc::clone(&server));
             open.spawn(async move {
@@ -156,6 +157,7 @@ where
         + 'static,
     S::Future: Send,
 {
+    let _counted = load::connection();
     let options = server.options;
     let mut shutdown = server.shutdown.clone();
     // Without it small answers wait for the client's delayed acknowledgements; worth no more.

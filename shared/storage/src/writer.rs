@@ -3,7 +3,7 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use toystore_replication::{Write, WriteId};
 
@@ -20,14 +20,14 @@ pub struct OrderWriter {
 }
 
 impl OrderWriter {
-    /// Starts the thread. `saved` is called after each sync with the last write it covers;
-    /// `failed` once, when the database can no longer be written: the process must end.
+    /// Starts the thread. `saved` is called after each sync with the last write it covers, and how
+    /// long it took to apply and sync what was gathered; `failed` once, when the database can no longer be written: the process must end.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn spawn(
         store: OrderStore,
-        saved: impl FnMut(WriteId) + Send + 'static,
+        saved: impl FnMut(WriteId, Duration) + Send + 'static,
         failed: impl FnOnce(StorageError) + Send + 'static,
     ) -> Result<Self, StorageError> {
         let (queue, writes) = channel();
@@ -64,7 +64,7 @@ impl Drop for OrderWriter {
 fn run(
     mut store: OrderStore,
     writes: &Receiver<(WriteId, Write)>,
-    mut saved: impl FnMut(WriteId),
+    mut saved: impl FnMut(WriteId, Duration),
 ) -> Result<(), StorageError> {
     let mut marked = Instant::now();
     loop {
@@ -80,8 +80,9 @@ fn run(
         let gathered: Vec<_> =
             std::iter::once(first).chain(writes.try_iter().take(GATHER - 1)).collect();
         let last = gathered.last().map(|(id, _)| *id);
+        let begun = Instant::now();
         store.apply(gathered.into_iter().map(|(_, write)| write).collect())?;
-        last.into_iter().for_each(&mut saved);
+        last.into_iter().for_each(|id| saved(id, begun.elapsed()));
         if marked.elapsed() >= INTERVAL {
             store.raise_mark()?;
             marked = Instant::now();

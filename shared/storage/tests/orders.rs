@@ -245,7 +245,7 @@ fn the_writer_tells_in_order_and_finishes_before_it_goes() {
     let store = fresh(&dir);
     let (tell, told) = channel();
     let writer =
-        OrderWriter::spawn(store, move |id| tell.send(id).unwrap(), |error| panic!("{error}"))
+        OrderWriter::spawn(store, move |id, _| tell.send(id).unwrap(), |error| panic!("{error}"))
             .unwrap();
     let log = entries(Position::ORIGIN, 1, 100);
     for (index, entry) in log.iter().enumerate() {

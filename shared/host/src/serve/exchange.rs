@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use toystore_domain::Refusal;
 
 use super::turn::{Answer, Turn};
+use crate::load;
 use crate::reply::{Response, internal_error, refuse};
 use crate::trace::Tracing;
 
@@ -43,6 +44,7 @@ where
         let last = request.headers().contains_key(TRANSFER_ENCODING);
         let tracing = Tracing::of(&request);
         Box::pin(async move {
+            let _counted = load::request();
             let mut response = match requests.try_acquire() {
                 Ok(_under_way) => tracing.trace.scope(handle(routes, request)).await,
                 Err(_) => refuse(&Refusal::Busy),
