@@ -111,8 +111,7 @@ impl<D: Database> Shelf<D> {
     /// has been made since, may still be renewed.
     #[must_use]
     pub fn leases(&self, now: u64) -> u64 {
-        let mut grants = self.grants().clone();
-        grants.holders(now).len() as u64
+        self.grants().running(now) as u64
     }
 
     /// The leases.

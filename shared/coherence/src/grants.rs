@@ -89,6 +89,12 @@ impl Grants {
         }
     }
 
+    /// How many leases run.
+    #[must_use]
+    pub fn running(&self, now: u64) -> usize {
+        self.holders.values().filter(|(holder, _)| holder.until > now).count()
+    }
+
     /// Drops the leases that have run out, and returns who must be told of what. Who has answered
     /// keeps it no more; who has not is to be [revoked](Self::revoke).
     pub fn to_tell(&mut self, changes: &Changes, now: u64) -> Vec<(Holder, Changes)> {
