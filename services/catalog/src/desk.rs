@@ -9,7 +9,7 @@ use toystore_authority::messages::{
 };
 use toystore_authority::{Command, Database, Failed, Outcome};
 use toystore_coherence::messages::{
-    Granted, ListProducts, LookUp, LookedUp, Put, PutProduct, RenewLease,
+    Granted, ListProducts, LookUp, LookedUp, Put, PutProduct, ReadRestocks, RenewLease, Restocks,
 };
 use toystore_domain::{Product, Refusal};
 use toystore_host::limits::CALL_TIMEOUT;
@@ -59,6 +59,7 @@ pub fn desk<D: Database + Send + Sync + 'static>(shared: &Shared<D>, metrics: Me
         .on(shared, list)
         .on(shared, put)
         .on(shared, renew)
+        .on(shared, restocks)
         .on(shared, read_view)
         .on(shared, propose)
         .on(shared, change_members)
@@ -119,6 +120,10 @@ async fn list<D: Database>(shared: Shared<D>, call: ListProducts) -> Result<Vec<
 
 async fn renew<D: Database>(shared: Shared<D>, call: RenewLease) -> Result<Granted, Refusal> {
     Ok(shared.shelf.renew(&call))
+}
+
+async fn restocks<D: Database>(shared: Shared<D>, _: ReadRestocks) -> Result<Restocks, Refusal> {
+    shared.shelf.restocks().map_err(unreadable)
 }
 
 async fn put<D: Database>(shared: Shared<D>, call: PutProduct) -> Result<Put, Refusal> {

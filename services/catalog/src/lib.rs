@@ -12,6 +12,7 @@
 //! | [`restock`] | filling up what is sold out |
 //! | [`metrics`] | what is counted and shown beside the usual |
 //! | [`survey`] | sums over all products, for the metrics |
+//! | [`restocking`] | how that goes, for people |
 //! | [`desk`] | what it answers to other processes |
 //! | [`routes`] | which request goes where, over HTTP |
 //! | [`run()`] | opening the database, serving, ending |
@@ -27,6 +28,7 @@ pub mod operator;
 pub mod options;
 pub mod recover;
 pub mod restock;
+pub mod restocking;
 pub mod routes;
 pub mod run;
 pub mod seed;

@@ -14,11 +14,14 @@ pub async fn restock<D: Database>(shelf: Arc<Shelf<D>>, writer: Writer, interval
     shelf.earlier_leases_over().await;
     let mut turns = tokio::time::interval(interval);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    turns.tick().await;
+    let begun = turns.tick().await;
+    shelf.restocking().begins(begun, interval);
     loop {
-        turns.tick().await;
+        let begun = turns.tick().await;
+        shelf.restocking().begins(begun, interval);
         while let Ok(Outcome::Restocked(rows)) = writer.run(Command::Restock(RESTOCK_BATCH)).await {
             shelf.counts.restocks.inc_by(rows.len() as u64);
+            shelf.restocking().did(&rows);
             for row in &rows {
                 tracing::info!(product = %row.product, amount = row.amount, "restocked");
             }

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use toystore_authority::{Database, Failed, Transaction};
-use toystore_coherence::messages::{Granted, ListProducts, LookUp, LookedUp, RenewLease};
+use toystore_coherence::messages::{
+    Granted, ListProducts, LookUp, LookedUp, RenewLease, Restocks,
+};
 use toystore_coherence::{Grants, Visibility};
 use toystore_domain::{Product, ProductName};
 use toystore_host::ambient::{boot_millis, sleep_until_millis};
@@ -12,6 +14,7 @@ use toystore_mutants::{Mutant, broken};
 use toystore_replication::View;
 
 use crate::metrics::Counts;
+use crate::restocking::Restocking;
 
 /// What handlers and the writer share.
 pub struct Shelf<D> {
@@ -22,6 +25,7 @@ pub struct Shelf<D> {
     visibility: RwLock<Visibility>,
     grants: Mutex<Grants>,
     view: RwLock<Option<View>>,
+    restocking: Mutex<Restocking>,
 }
 
 impl<D: Database> Shelf<D> {
@@ -33,7 +37,8 @@ impl<D: Database> Shelf<D> {
         let view = database.begin().view()?;
         let (visibility, grants) = (RwLock::default(), Mutex::new(grants));
         let (view, counts) = (RwLock::new(view), Counts::default());
-        Ok(Arc::new(Self { database, counts, visibility, grants, view }))
+        let restocking = Mutex::default();
+        Ok(Arc::new(Self { database, counts, visibility, grants, view, restocking }))
     }
 
     /// Looks a product up. The visibility is held while the database is read and who may keep it
@@ -117,6 +122,20 @@ impl<D: Database> Shelf<D> {
     /// The leases.
     pub fn grants(&self) -> MutexGuard<'_, Grants> {
         self.grants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the restocking goes.
+    pub fn restocking(&self) -> MutexGuard<'_, Restocking> {
+        self.restocking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same for a front end, with how many products are sold out.
+    ///
+    /// # Errors
+    /// [`Failed`] when the process must end.
+    pub fn restocks(&self) -> Result<Restocks, Failed> {
+        let sold_out = self.database.begin().sold_out(PAGE_LIMIT_MAX)?.len();
+        Ok(self.restocking().told(sold_out))
     }
 
     /// The view, as it is durable.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use toystore_domain::api::{CacheBody, CatalogBody, ClusterBody, ReplicaBody};
+use toystore_coherence::messages::{ReadRestocks, Restocks};
+use toystore_domain::api::{
+    CacheBody, CatalogBody, ClusterBody, ReplicaBody, RestockBody, RestockedBody,
+};
 use toystore_host::ClusterConfig;
 use toystore_host::limits::HEALTH_TIMEOUT;
 use toystore_replication::ReplicaId;
@@ -19,7 +22,11 @@ pub async fn state(
     leadership: &Leadership,
     cache: Option<&ProductCache>,
 ) -> ClusterBody {
-    let (read, healths) = tokio::join!(peers.catalog(&ReadView, HEALTH_TIMEOUT), peers.statuses());
+    let (read, restocks, healths) = tokio::join!(
+        peers.catalog(&ReadView, HEALTH_TIMEOUT),
+        peers.catalog(&ReadRestocks, HEALTH_TIMEOUT),
+        peers.statuses()
+    );
     let healthy = read.is_ok();
     if let Ok(view) = read {
         leadership.read(view);
@@ -32,6 +39,7 @@ pub async fn state(
         replicas: replicas(peers.cluster(), &healths),
         catalog: CatalogBody { address: peers.catalog_address().to_string(), healthy },
         cache: cache_body(cache),
+        restock: restocks.ok().map(restock_body),
     }
 }
 
@@ -44,9 +52,18 @@ fn replicas(config: &ClusterConfig, healths: &BTreeMap<ReplicaId, Health>) -> Ve
             healthy: health.is_some(),
             last_order: health.map(|health| health.commit.0),
             role: health.map(|health| health.role.to_string()),
+            log_end: health.map(|health| health.last.number.0),
+            hash: health.map(|health| health.last.chain.to_string()),
         }
     };
     config.replicas.iter().map(body).collect()
+}
+
+fn restock_body(restocks: Restocks) -> RestockBody {
+    let Restocks { interval_ms, next_in_ms, sold_out, restocked, latest } = restocks;
+    let body = |(name, quantity): (_, u64)| RestockedBody { name: String::from(name), quantity };
+    let latest = latest.into_iter().map(body).collect();
+    RestockBody { interval_ms, next_in_ms, sold_out, restocked, latest }
 }
 
 fn cache_body(cache: Option<&ProductCache>) -> CacheBody {

@@ -63,6 +63,25 @@ pub struct Invalidate {
     pub products: Vec<(ProductName, Version)>,
 }
 
+/// Front end → catalog: how goes the restocking?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadRestocks;
+
+/// Catalog → front end: what people want to know of restocking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restocks {
+    /// Between two rounds, in milliseconds.
+    pub interval_ms: u64,
+    /// Until the next round, in milliseconds.
+    pub next_in_ms: u64,
+    /// Products that wait for it, as far as they were counted.
+    pub sold_out: u64,
+    /// Products restocked since the catalog started.
+    pub restocked: u64,
+    /// The last few of them, the latest last, and how many came in.
+    pub latest: Vec<(ProductName, u64)>,
+}
+
 /// Front end → catalog: an administrator changes or creates a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutProduct {

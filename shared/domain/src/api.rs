@@ -121,6 +121,9 @@ pub struct ClusterBody {
     pub catalog: CatalogBody,
     /// This front end's cache.
     pub cache: CacheBody,
+    /// How the restocking goes; absent when the catalog does not answer.
+    #[serde(default)]
+    pub restock: Option<RestockBody>,
 }
 
 /// One replica, as this front end sees it.
@@ -136,6 +139,12 @@ pub struct ReplicaBody {
     pub last_order: Option<u64>,
     /// What it does: `leader`, `follower`, `catching up`, …
     pub role: Option<String>,
+    /// The last order in its log, committed or not.
+    #[serde(default)]
+    pub log_end: Option<u64>,
+    /// The hash of its log up to there: equal hashes mean equal logs.
+    #[serde(default)]
+    pub hash: Option<String>,
 }
 
 /// The catalog, as this front end sees it.
@@ -160,4 +169,28 @@ pub struct CacheBody {
     pub misses: u64,
     /// Invalidations received.
     pub invalidations: u64,
+}
+
+/// How the restocking of sold-out products goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestockBody {
+    /// Between two rounds, in milliseconds.
+    pub interval_ms: u64,
+    /// Until the next round, in milliseconds.
+    pub next_in_ms: u64,
+    /// Products that wait for it; 1000 stands for any more.
+    pub sold_out: u64,
+    /// Products restocked since the catalog started.
+    pub restocked: u64,
+    /// The last few of them, the latest last.
+    pub latest: Vec<RestockedBody>,
+}
+
+/// A product that was restocked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestockedBody {
+    /// Its name.
+    pub name: String,
+    /// How many came in.
+    pub quantity: u64,
 }

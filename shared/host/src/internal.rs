@@ -5,7 +5,8 @@ use toystore_authority::messages::{
     RestocksPage,
 };
 use toystore_coherence::messages::{
-    Granted, Invalidate, ListProducts, LookUp, LookedUp, Put, PutProduct, RenewLease,
+    Granted, Invalidate, ListProducts, LookUp, LookedUp, Put, PutProduct, ReadRestocks, RenewLease,
+    Restocks,
 };
 use toystore_domain::Product;
 use toystore_replication::View;
@@ -34,6 +35,7 @@ endpoints! {
     "list-products": ListProducts => Vec<Product>;
     "put-product": PutProduct => Put;
     "renew-lease": RenewLease => Granted;
+    "read-restocks": ReadRestocks => Restocks;
     "propose": Propose => Proposed;
     "read-view": ReadView => Option<View>;
     "force-leader": ForceLeader => Forced;

@@ -158,7 +158,6 @@ async fn each_path_says_what_may_be_done_with_it() {
         ("POST", "/livez", 405, Some("GET")),
         ("GET", "/internal/invalidate", 405, Some("POST")),
         ("POST", "/internal/invalidate", 401, None),
-        ("GET", "/", 404, None),
         ("GET", "/nowhere", 404, None),
         ("POST", "/nowhere", 404, None),
         ("GET", "/orders/1/2", 404, None),
@@ -183,6 +182,11 @@ async fn operators_see_the_state() {
     let replica = &cluster["replicas"][2];
     assert_eq!(replica["address"], store.replica(3).server.at.as_str());
     assert_eq!((&replica["healthy"], &replica["role"]), (&json!(true), &json!("leader")));
+    assert_eq!((&replica["log_end"], &replica["hash"]), (&json!(0), &json!("00".repeat(16))));
+    let latest = json!([{"name": "Tux", "quantity": 100}, {"name": "Uno", "quantity": 100}]);
+    let restock = json!({"interval_ms": 10000, "next_in_ms": 4000, "sold_out": 1, "restocked": 2,
+        "latest": latest});
+    assert_eq!(cluster["restock"], restock);
 
     assert_eq!(store.get("/livez").await.data(), "alive");
     let metrics = store.get("/metrics").await.body;

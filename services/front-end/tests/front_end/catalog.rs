@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore};
 use toystore_authority::messages::{Propose, Proposed};
 use toystore_coherence::messages::{
-    Invalidate, ListProducts, LookUp, LookedUp, Put, PutProduct, RenewLease,
+    Invalidate, ListProducts, LookUp, LookedUp, Put, PutProduct, ReadRestocks, RenewLease, Restocks,
 };
 use toystore_coherence::{SessionId, grants::Grants};
 use toystore_domain::{Cents, Product, ProductName, Refusal, Version};
@@ -37,6 +37,9 @@ pub struct State {
     pub keeps: bool,
     pub proposals: Vec<Proposal>,
     pub look_ups: usize,
+    pub restocks: Restocks,
+    /// How often somebody asked for them.
+    pub restock_looks: usize,
     pub gate: Option<Gate>,
 }
 
@@ -67,6 +70,14 @@ impl Catalog {
             keeps: false,
             proposals: Vec::new(),
             look_ups: 0,
+            restocks: Restocks {
+                interval_ms: 10_000,
+                next_in_ms: 4_000,
+                sold_out: 1,
+                restocked: 2,
+                latest: vec![(name("Tux"), 100), (name("Uno"), 100)],
+            },
+            restock_looks: 0,
             gate: None,
         });
         let server = Running::start(routes(&state)).await;
@@ -134,6 +145,8 @@ fn routes(
         .unify()
         .or(route(token(), handler(state, |state, _: ReadView| Ok(state.view.clone()))))
         .unify()
+        .or(route(token(), handler(state, restocks)))
+        .unify()
         .or(route(token(), handler(state, |state, call: Propose| Ok(propose(state, call)))))
         .unify()
         .recover(recover)
@@ -166,6 +179,11 @@ fn renew(
 ) -> Result<toystore_coherence::messages::Granted, Refusal> {
     let grants = state.grants.as_mut().ok_or(Refusal::Busy)?;
     Ok(grants.renew(&call.address, call.session, boot_millis()))
+}
+
+fn restocks(state: &mut State, _: ReadRestocks) -> Result<Restocks, Refusal> {
+    state.restock_looks += 1;
+    Ok(state.restocks.clone())
 }
 
 fn propose(state: &mut State, call: Propose) -> Proposed {

@@ -13,7 +13,9 @@ use toystore_authority::messages::{
     CatalogPage, ExportCatalog, ExportRestocks, ForceLeader, Propose,
 };
 use toystore_codec::{HEADER_BYTES, MAX_PAYLOAD_BYTES, checksum, decode, encode};
-use toystore_coherence::messages::{Invalidate, ListProducts, LookUp, PutProduct, RenewLease};
+use toystore_coherence::messages::{
+    Invalidate, ListProducts, LookUp, PutProduct, ReadRestocks, RenewLease,
+};
 use toystore_domain::names::{MAX_KEY_BYTES, MAX_NAME_BYTES};
 use toystore_domain::{
     Books, Cents, Order, OrderKey, OrderNumber, Product, ProductName, Purchase, Quantity,
@@ -114,8 +116,9 @@ fn try_all<T: Serialize + DeserializeOwned>(
 macro_rules! every_message {
     ($each:ident, $on:expr) => {
         every_message!(@ $each $on;
-            LookUp, ListProducts, PutProduct, RenewLease, Propose, ReadView, ForceLeader,
-            ExportCatalog, ExportRestocks, Transact, ListReservations, MemberChange, PlaceOrder, ReadOrder,
+            LookUp, ListProducts, PutProduct, RenewLease, ReadRestocks, Propose, ReadView,
+            ForceLeader, ExportCatalog, ExportRestocks, Transact, ListReservations, MemberChange,
+            PlaceOrder, ReadOrder,
             ListOrders, Forward, ViewNotice, Status, Probe, ExportOrders, Append, Fetch, Join,
             Invalidate)
     };
