@@ -22,12 +22,15 @@
 //! | [`desk`] | what it answers to them |
 //! | [`parts`] | the working parts, put together |
 //! | [`cluster`] | the state of the cluster, for operators |
+//! | [`console`] | what the console is told while somebody looks at it |
+//! | [`web`] | the storefront and the console as files |
 //! | [`metrics`] | what is counted and shown beside the usual |
 
 pub mod cache;
 pub mod choosing;
 pub mod cluster;
 pub mod config;
+pub mod console;
 pub mod desk;
 pub mod leader;
 pub mod lease_keeper;
@@ -43,15 +46,17 @@ pub mod relay;
 pub mod requests;
 pub mod routes;
 pub mod shipping;
+pub mod web;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use toystore_host::ops::Metrics;
-use toystore_host::{Address, Caller, ServeOptions, Shutdown, serve};
+use toystore_host::{Address, Caller, ServeOptions, Shutdown, ambient, serve};
 
 pub use config::{CacheConfig, Config, StartError};
 pub use options::Options;
 
+use console::Console;
 use parts::Parts;
 use peers::Peers;
 use routes::Shop;
@@ -77,8 +82,11 @@ pub async fn run(
     let parts = Parts::start(peers, cache, config.heartbeat, &shutdown, &mut tasks);
     let metrics = Metrics::of_process("front-end", &caller);
     metrics::register(&metrics, &parts);
+    let console = Console::new(&parts);
+    ambient::spawn(&mut tasks, console.clone().run(shutdown.clone()));
     let shop = Shop {
         parts,
+        console,
         cluster_token: config.cluster_token,
         admin_token: config.admin_token,
         metrics,

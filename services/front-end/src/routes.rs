@@ -20,12 +20,13 @@ use warp::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION};
 use warp::http::{HeaderMap, StatusCode};
 use warp::{Filter, Rejection};
 
+use crate::console::Console;
 use crate::desk::desk;
 use crate::leader::Reach;
 use crate::parts::Parts;
 use crate::products::Found;
 use crate::requests::{OrderBody, ProductBody};
-use crate::{cluster, orders, reads, requests};
+use crate::{cluster, orders, reads, requests, web};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const CACHE_HIT: HeaderValue = HeaderValue::from_static("toystore; hit");
@@ -43,6 +44,8 @@ const _: () = assert!(RESERVED < MAX_REQUESTS_UNDER_WAY);
 pub struct Shop {
     /// What requests are answered with.
     pub parts: Parts,
+    /// What those who watch are told.
+    pub console: Console,
     /// What the store's own processes show each other.
     pub cluster_token: ClusterToken,
     /// What an administrator shows.
@@ -68,6 +71,8 @@ pub fn all(shop: &Shop) -> impl Filter<Extract = (Response,), Error = Infallible
         .or(ops::routes(shop.metrics.clone(), ready, checks))
         .unify()
         .or(desk(&shop.parts.products, shop.metrics.clone()).routes(shop.cluster_token.clone()))
+        .unify()
+        .or(web::routes(&shop.console, &shop.metrics))
         .unify()
         .recover(recover)
         .unify()
@@ -276,12 +281,13 @@ async fn place_order(
     headers: HeaderMap,
     body: Result<OrderBody, Refusal>,
 ) -> Response {
-    let deadline = Instant::now() + REQUEST_DEADLINE;
     let key = match requests::order_key(&headers) {
         Ok(key) => key,
         Err(refusal) => return refuse(&refusal),
     };
-    let placed = place(&shop, key.clone(), body, deadline).await;
+    let begun = Instant::now();
+    let placed = place(&shop, key.clone(), body, begun + REQUEST_DEADLINE).await;
+    placed.iter().for_each(|_| shop.console.pace().note(begun.elapsed()));
     let mut response = answer(placed.clone().map(OrderPlaced::from));
     if let Ok(number) = placed {
         set(&mut response, LOCATION, &format!("/orders/{number}"));

@@ -12,3 +12,4 @@ mod leading;
 mod ordering;
 mod replica;
 mod store;
+mod web;
