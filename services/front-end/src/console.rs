@@ -94,7 +94,8 @@ impl Console {
             let now = leadership.known();
             self.0.audience.note(changes(&known, &now));
             known = now;
-            self.0.leaders.notify_one();
+            // Kept for later, it would only bring the first look of a new listener twice.
+            self.0.leaders.notify_waiters();
         }
     }
 
