@@ -48,7 +48,7 @@ function showLeaders() {
 const dash = (value) => value ?? "–";
 
 function showBanner({ cluster, trouble }) {
-  const differs = [...byEnd(cluster.replicas)].find(([, hashes]) => hashes.size > 1);
+  const differs = [...byEnd(cluster)].find(([, hashes]) => hashes.size > 1);
   const who = cluster.leader === null ? "Nobody leads"
     : `Replica ${cluster.leader} leads in epoch ${cluster.epoch}`;
   if (differs) say(byId("banner"), `The contents of replicas DIFFER at order ${differs[0]}. ${who}.`, "bad");
@@ -63,12 +63,12 @@ function showCluster({ cluster }) {
   const { healthy } = cluster.catalog;
   say(byId("catalog"), healthy ? "answers" : "does not answer", healthy ? "" : "bad");
   const leader = cluster.replicas.find((replica) => replica.id === cluster.leader);
-  const groups = byEnd(cluster.replicas);
+  const groups = byEnd(cluster);
   fill(byId("replicas"), cluster.replicas.map((replica) => {
     const name = element("span", {}, `${replica.id} `, element("span", { className: "soft" }, replica.address));
     return [name, ...replicaCells(replica, cluster, leader, groups)];
   }));
-  say(byId("compared"), compared(cluster.replicas, groups));
+  say(byId("compared"), compared(cluster, groups));
 }
 
 function replicaCells(replica, cluster, leader, groups) {
@@ -82,24 +82,36 @@ function replicaCells(replica, cluster, leader, groups) {
     cell(dash(replica.last_order), "number"), cell(dash(lag), "number"), hash];
 }
 
-/** What is not committed yet may differ for a moment, while a leader is replaced. */
-const isSettled = ({ hash, log_end: end, last_order: committed }) => Boolean(hash) && end === committed;
+/**
+ * Whether the end of a log is committed, as far as anybody knows: what is not may differ for a
+ * moment, while a leader is replaced. A follower in sync hears last that its end is.
+ */
+function isSettled({ id, role, hash, log_end: end, last_order: committed }, cluster) {
+  const leader = cluster.replicas.find((replica) => replica.id === cluster.leader);
+  const follows = role === "follower" && cluster.in_sync.includes(id) && leader?.role === "leader";
+  return Boolean(hash) && (end === committed || (follows && end <= leader.last_order));
+}
 
 /** The hashes of settled logs that end with the same order: equal logs have one. */
-function byEnd(replicas) {
+function byEnd(cluster) {
   const groups = new Map();
-  for (const { log_end: end, hash } of replicas.filter(isSettled)) {
-    groups.set(end, (groups.get(end) ?? new Set()).add(hash));
+  for (const replica of cluster.replicas) {
+    if (isSettled(replica, cluster)) {
+      const { log_end: end, hash } = replica;
+      groups.set(end, (groups.get(end) ?? new Set()).add(hash));
+    }
   }
   return groups;
 }
 
-function compared(replicas, groups) {
-  const healthy = replicas.filter((replica) => replica.healthy);
+function compared(cluster, groups) {
+  const healthy = cluster.replicas.filter((replica) => replica.healthy);
   const [differs] = [...groups].find(([, hashes]) => hashes.size > 1) ?? [];
   if (differs !== undefined) return `The contents DIFFER at order ${differs}.`;
   if (healthy.length === 0) return "No replica answers.";
-  if (groups.size === 1 && healthy.every(isSettled)) return "The contents of all that answer are equal.";
+  if (groups.size === 1 && healthy.every((replica) => isSettled(replica, cluster))) {
+    return "The contents of all that answer are equal.";
+  }
   return "Not all are at the same order; those that are have equal contents.";
 }
 

@@ -156,6 +156,16 @@ impl Browser {
         assert!(complaints.is_empty(), "{complaints:#?}");
     }
 
+    /// Nothing of a table is out of sight.
+    pub fn shows_whole(&self, table: &str) {
+        let script = format!(
+            "const table = document.querySelector('{table}');
+             return table.scrollWidth - table.parentElement.clientWidth"
+        );
+        let hidden = self.run(&script).as_f64().unwrap();
+        assert!(hidden <= 0.0, "{hidden} pixels of {table} are out of sight");
+    }
+
     /// Nothing sticks out to the side.
     pub fn fits(&self) {
         let script = "return document.documentElement.scrollWidth - window.innerWidth";

@@ -56,7 +56,7 @@ fn pictures() {
     store.kill(&order(3));
     shop_until(&buy, || samples().as_u64().is_some_and(|samples| samples > 40));
     browser.until("#banner", "Replica 2 leads in epoch 2");
-    browser.until("#compared", "equal");
+    browser.until("#compared", "of all that answer are equal");
     take(&browser, "console", "dark");
     browser.narrow();
     take(&browser, "console-360", "light");
