@@ -1,5 +1,7 @@
 //! What a customer sees.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use toystore_tests::store::{Plan, Store, front_end, order, wait_for};
 
@@ -114,6 +116,14 @@ fn a_store_that_is_busy_is_asked_again_under_the_same_key() {
     let Some(browser) = Browser::start() else { return };
     let mut store = Store::start(Plan { replicas: 1, ..Plan::default() });
     open(&browser, &store);
+    browser.run(
+        "window.keys = [];
+         const send = window.fetch;
+         window.fetch = (path, options) => {
+             if (path === '/orders') keys.push(options.headers['Idempotency-Key']);
+             return send(path, options);
+         };",
+    );
     store.kill(&order(1));
     browser.click(&buy("Tux"));
     browser.until("#said", "The store is busy");
@@ -130,6 +140,9 @@ fn a_store_that_is_busy_is_asked_again_under_the_same_key() {
     browser.until("#said", "Ordered: 1 of Whale. Your order number is 2.");
     let orders = store.get(1, "/orders").unwrap().1["data"].as_array().unwrap().len();
     assert_eq!(orders, 2, "each click is one order");
+    let keys: Vec<String> = serde_json::from_value(browser.run("return keys")).unwrap();
+    let different: BTreeSet<_> = keys.iter().collect();
+    assert!(keys.len() > 3 && different.len() == 2, "each click has one key: {keys:?}");
     browser.is_content();
 }
 
