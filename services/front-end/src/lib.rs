@@ -24,6 +24,7 @@
 //! | [`cluster`] | the state of the cluster, for operators |
 //! | [`console`] | what the console is told while somebody looks at it |
 //! | [`web`] | the storefront and the console as files |
+//! | [`openapi`] | the public API, described for programs |
 //! | [`metrics`] | what is counted and shown beside the usual |
 
 pub mod cache;
@@ -35,6 +36,7 @@ pub mod desk;
 pub mod leader;
 pub mod lease_keeper;
 pub mod metrics;
+pub mod openapi;
 pub mod options;
 pub mod orders;
 pub mod page;

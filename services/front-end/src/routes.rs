@@ -23,6 +23,7 @@ use warp::{Filter, Rejection};
 use crate::console::Console;
 use crate::desk::desk;
 use crate::leader::Reach;
+use crate::openapi::Document;
 use crate::parts::Parts;
 use crate::products::Found;
 use crate::requests::{OrderBody, ProductBody};
@@ -67,6 +68,8 @@ pub fn all(shop: &Shop) -> impl Filter<Extract = (Response,), Error = Infallible
         .or(public.orders())
         .unify()
         .or(public.cluster())
+        .unify()
+        .or(public.openapi())
         .unify()
         .or(ops::routes(shop.metrics.clone(), ready, checks))
         .unify()
@@ -143,6 +146,15 @@ impl Public {
     fn cluster(&self) -> BoxedFilter<(Response,)> {
         let get = self.get("cluster", warp::path::end().map(|| ()), get_cluster);
         warp::path("cluster").and(get.or(allow(warp::path::end().boxed(), "GET")).unify()).boxed()
+    }
+
+    fn openapi(&self) -> BoxedFilter<(Response,)> {
+        let document = Document::new();
+        let asked = warp::path::end().and(warp::header::headers_cloned());
+        let get = self
+            .get("openapi", asked, move |_, headers| std::future::ready(document.reply(&headers)));
+        let others = allow(warp::path::end().boxed(), "GET");
+        warp::path("openapi.json").and(get.or(others).unify()).boxed()
     }
 
     /// A route without a body: its handler gets what `asked` extracts.

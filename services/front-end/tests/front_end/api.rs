@@ -87,6 +87,20 @@ async fn an_administrator_changes_products() {
 }
 
 #[tokio::test]
+async fn a_change_whose_outcome_is_unknown_is_not_repeated() {
+    let mut store = Store::open(Setup::default()).await;
+    let gate = store.catalog.close_gate();
+    let customer = store.customer();
+    let changing = tokio::spawn(async move {
+        customer.ask("PUT", "/products/Tux", &admin(), r#"{"quantity":5}"#).await
+    });
+    gate.arrived.notified().await;
+    store.catalog.server.kill().await;
+    let unknown = changing.await.unwrap();
+    assert_eq!((unknown.status, unknown.header("retry-after")), (504, Some("1")));
+}
+
+#[tokio::test]
 async fn orders_are_placed_and_read() {
     let store = Store::open(Setup::default()).await;
     let placed = store.buy("a-1").await;

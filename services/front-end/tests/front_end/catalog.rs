@@ -21,7 +21,7 @@ use warp::Filter;
 
 use crate::store::{PATIENCE, Running, Shared, cluster_token};
 
-/// Look-ups wait here with the answer they read.
+/// Look-ups wait here with the answer they read, and changes with what they have done.
 #[derive(Clone)]
 pub struct Gate {
     pub arrived: Arc<Notify>,
@@ -96,7 +96,7 @@ impl Catalog {
         (product.stock, product.version) = (stock, version);
     }
 
-    /// From now on look-ups wait.
+    /// From now on look-ups and changes wait.
     pub fn close_gate(&self) -> Gate {
         let gate = Gate { arrived: Arc::default(), open: Arc::new(Semaphore::new(0)) };
         self.state.lock().gate = Some(gate.clone());
@@ -128,18 +128,27 @@ fn routes(
                 let product = state.products.get(&call.name).cloned();
                 (LookedUp { product, cacheable: state.cacheable }, state.gate.clone())
             };
-            if let Some(gate) = gate {
-                gate.arrived.notify_one();
-                gate.open.acquire().await.unwrap().forget();
-            }
+            pass(gate).await;
             Ok(looked_up)
+        }
+    });
+    let putting = state.clone();
+    let put = route(cluster_token(), move |call: PutProduct| {
+        let state = putting.clone();
+        async move {
+            let (done, gate) = {
+                let mut state = state.lock();
+                (put(&mut state, call), state.gate.clone())
+            };
+            pass(gate).await;
+            done
         }
     });
     let token = cluster_token;
     look_up
         .or(route(token(), handler(state, |state, call: ListProducts| Ok(list(state, &call)))))
         .unify()
-        .or(route(token(), handler(state, put)))
+        .or(put)
         .unify()
         .or(route(token(), handler(state, renew)))
         .unify()
@@ -151,6 +160,13 @@ fn routes(
         .unify()
         .recover(recover)
         .unify()
+}
+
+async fn pass(gate: Option<Gate>) {
+    if let Some(gate) = gate {
+        gate.arrived.notify_one();
+        gate.open.acquire().await.unwrap().forget();
+    }
 }
 
 fn list(state: &State, call: &ListProducts) -> Vec<Product> {

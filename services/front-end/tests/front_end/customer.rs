@@ -5,6 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use toystore_host::Address;
 
+use crate::openapi;
 use crate::store::PATIENCE;
 
 /// A whole answer.
@@ -16,7 +17,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn read(text: &str) -> Self {
+    pub fn read(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").expect("a whole head");
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         Self { status, head: head.to_owned(), body: body.to_owned() }
@@ -25,6 +26,12 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.head.lines().filter_map(|line| line.split_once(": "));
         headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// Every header, its name in lower case.
+    pub fn headers(&self) -> impl Iterator<Item = (String, &str)> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.map(|(name, value)| (name.to_ascii_lowercase(), value))
     }
 
     pub fn json(&self) -> Value {
@@ -73,7 +80,9 @@ impl Customer {
             bytes => format!("Content-Length: {bytes}\r\n"),
         };
         let head = format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n");
-        self.say(format!("{head}{length}{headers}\r\n{body}")).await
+        let answer = self.say(format!("{head}{length}{headers}\r\n{body}")).await;
+        openapi::check(method, path, &answer).unwrap_or_else(|wrong| panic!("{wrong}: {answer:?}"));
+        answer
     }
 
     pub async fn get(&self, path: &str) -> Answer {

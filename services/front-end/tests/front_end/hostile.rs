@@ -11,6 +11,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::customer::Answer;
+use crate::openapi;
 use crate::store::{ADMIN, PATIENCE, Setup, Store};
 
 /// How long to wait for an answer that may never come.
@@ -244,6 +246,20 @@ fn check_answer<'a>(rest: &'a [u8], sent: &[u8]) -> Result<(u16, &'a [u8]), Test
     Ok((status, rest))
 }
 
+/// The answer to a plain request is one that `openapi.json` describes.
+fn check_described(sent: &Sent, answers: &[u8]) -> Result<(), TestCaseError> {
+    let (sent, answers) = (String::from_utf8_lossy(&sent.bytes), String::from_utf8_lossy(answers));
+    let mut words = sent.split(' ');
+    let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    // A HEAD is refused without a body, and the rest is no path.
+    if method == "HEAD" || !target.starts_with('/') {
+        return Ok(());
+    }
+    let described = openapi::check(method, target, &Answer::read(&answers));
+    prop_assert!(described.is_ok(), "{described:?}: {answers}");
+    Ok(())
+}
+
 async fn check(store: &Store, sent: Sent) -> Result<(), TestCaseError> {
     let answers = exchange(store.at.as_str(), &sent).await;
     let mut rest = &answers[..];
@@ -254,6 +270,9 @@ async fn check(store: &Store, sent: Sent) -> Result<(), TestCaseError> {
         rest = more;
     }
     prop_assert!(!sent.plain || !statuses.is_empty(), "no answer");
+    if sent.plain {
+        check_described(&sent, &answers)?;
+    }
     let good = store.get("/products/Tux").await;
     prop_assert_eq!(good.status, 200, "after {:?}", statuses);
     Ok(())

@@ -9,6 +9,7 @@ mod catalog;
 mod customer;
 mod hostile;
 mod leading;
+mod openapi;
 mod ordering;
 mod replica;
 mod store;
