@@ -6,14 +6,18 @@ patience=60 # seconds until a process must be up
 
 # Makes sure that a program is there; its package is $2.
 want() {
-    if command -v "$1" >/dev/null; then return; fi
+    command -v "$1" >/dev/null || install_package "$2" "$1"
+}
+
+# Installs package $1, for the sake of $2.
+install_package() {
     if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
-        die "$1 is missing; install it (on Debian and Ubuntu: sudo apt-get install $2)"
+        die "$2 is missing; install it (on Debian and Ubuntu: sudo apt-get install $1)"
     fi
-    echo "Installing $2, for $1 …"
+    echo "Installing $1, for $2 …"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+    apt-get install -y -qq --no-install-recommends "$1" >/dev/null
 }
 
 want_rust() {
