@@ -56,7 +56,7 @@ impl Sources<'_> {
         flags.chain(variables).collect()
     }
 
-    /// What is wrong with all of them together. What is wrong alone is left out, as if nobody had
+    /// What is wrong with all of them together, asked with arguments that need no environment. What is wrong alone is left out, as if nobody had
     /// said it; where the program cannot do without, nothing more is found.
     pub fn together(
         &self,
@@ -79,9 +79,13 @@ impl Sources<'_> {
             }
         }
         for option in self.options() {
-            let is_wrong = option.from_env().is_some_and(|value| option.check(value).is_err());
-            if is_wrong {
-                more.push((option.clone(), option.default.clone()?));
+            let Some(value) = option.from_env().filter(|_| !self.given.gives(option)) else {
+                continue;
+            };
+            if option.check(value).is_ok() {
+                more.push((option.clone(), value.to_owned()));
+            } else if option.required {
+                return None;
             }
         }
         let mut kept: Vec<Option<&OsString>> = self.args.iter().map(Some).collect();

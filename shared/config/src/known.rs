@@ -19,8 +19,6 @@ pub struct Opt {
     pub short: Option<char>,
     /// The environment's variable for it, and what that says.
     pub env: Option<(String, Option<OsString>)>,
-    /// Its default.
-    pub default: Option<OsString>,
     /// What parts several values in one text.
     pub delimiter: Option<char>,
     /// Whether the program wants it.
@@ -112,7 +110,6 @@ fn level(app: &App<'_, '_>) -> Level {
             .env
             .as_ref()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.clone())),
-        default: option.v.default_val.map(OsStr::to_owned),
         delimiter: option.v.val_delim,
         required: app.p.required.contains(&option.b.name),
         validator: option.v.validator.clone(),

@@ -74,10 +74,9 @@ pub fn read_from<T: StructOpt>(
     if given.has("check-config") {
         let sources = check::Sources { args: &args, known: &known, given: &given, file: &file };
         problems.extend(sources.each_alone());
-        problems.extend(
-            sources
-                .together(|args| Ok(together(&T::from_clap(&parse(extended(T::clap()), args)?)))),
-        );
+        problems.extend(sources.together(|args| {
+            Ok(together(&T::from_clap(&parse(without_environment(extended(T::clap())), args)?)))
+        }));
     }
     if !problems.is_empty() {
         let lines: Vec<_> = problems.iter().map(|problem| format!("error: {problem}")).collect();
@@ -127,6 +126,14 @@ fn extended<'a>(app: App<'a, 'a>) -> App<'a, 'a> {
             .setting(AppSettings::DisableHelpSubcommand),
         false => app,
     }
+}
+
+/// The parser looks at a variable even where a flag is given.
+fn without_environment<'a>(mut app: App<'a, 'a>) -> App<'a, 'a> {
+    app.p.opts.iter_mut().for_each(|option| option.v.env = None);
+    app.p.global_args.iter_mut().for_each(|option| option.v.env = None);
+    app.p.subcommands = app.p.subcommands.into_iter().map(without_environment).collect();
+    app
 }
 
 fn parse<'a>(
