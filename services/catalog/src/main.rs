@@ -4,26 +4,25 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 use toystore_catalog::options::Command;
-use toystore_catalog::{CatalogError, Options, operator, recover, run};
+use toystore_catalog::{Options, operator, recover, run};
 use toystore_host::exit::{self, Threads};
-use toystore_host::{Shutdown, fail_point, listen, telemetry};
+use toystore_host::{fail_point, set_up, telemetry};
 
 /// Cheap where one thread takes memory and another gives it back, as orders do.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let options: Options = match exit::command_line() {
+    let options: Options = match exit::configured(Options::problems) {
         Ok(options) => options,
         Err(code) => return code,
     };
-    telemetry::init(options.log_format, "catalog");
+    telemetry::init(options.log.log_format, "catalog");
     exit::run_main("toystore-catalog", Threads::HalfOfCores, async {
         match options.command {
             Command::Serve(serve) => {
                 fail_point::arm(serve.fail_point);
-                let listener = listen::bind(&serve.listen, "--listen").await?;
-                let shutdown = Shutdown::on_signals().map_err(CatalogError::Signals)?;
+                let (listener, shutdown) = set_up::open(&serve.listen, "--listen").await?;
                 run(serve, listener, shutdown).await
             }
             Command::ForceLeader(force) => operator::force_leader(force).await,

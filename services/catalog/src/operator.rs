@@ -1,8 +1,8 @@
 //! The unclean choice: an operator lets a replica lead that may miss acknowledged orders.
 
 use toystore_authority::messages::{ForceLeader as ForceLeaderCall, Forced};
+use toystore_host::CallError;
 use toystore_host::limits::CATALOG_CALL_TIMEOUT;
-use toystore_host::{CallError, Caller, ClusterToken};
 use toystore_replication::ReplicaId;
 
 use crate::CatalogError;
@@ -36,10 +36,10 @@ pub async fn force_leader(options: ForceLeader) -> Result<(), CatalogError> {
     if !options.accept_lost_orders {
         return Err(OperatorError::NotAccepted.into());
     }
-    let caller = Caller::new(ClusterToken::read(&options.cluster_token)?)?;
+    let (_, caller) = options.token.caller()?;
     let call = ForceLeaderCall { replica: options.replica };
-    let forced = caller.call(&options.catalog, &call, CATALOG_CALL_TIMEOUT).await;
-    let catalog = options.catalog.to_string();
+    let forced = caller.call(&options.catalog.catalog, &call, CATALOG_CALL_TIMEOUT).await;
+    let catalog = options.catalog.catalog.to_string();
     match forced.map_err(|error| OperatorError::Catalog(catalog, error))? {
         Forced::Done(view) => {
             println!("replica {} leads alone in epoch {}", view.leader.id, view.epoch);

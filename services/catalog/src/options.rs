@@ -5,13 +5,16 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use structopt::StructOpt;
-use toystore_host::address::DEFAULT_REPLICAS;
+use toystore_host::Address;
 use toystore_host::exit::SERVICE_HELP;
 use toystore_host::fail_point::{self, Fate, NoFailPoint, Process};
 use toystore_host::limits::{LEASE, LEASE_MAX, RESTOCK_INTERVAL};
-use toystore_host::telemetry::LogFormat;
-use toystore_host::{Address, ClusterConfig};
+use toystore_host::options::{
+    CatalogOption, LogOption, ReplicasOption, TokenOption, folder_problem, replica_id,
+};
 use toystore_replication::ReplicaId;
+
+use crate::seed;
 
 static DEFAULT_LEASE: LazyLock<String> = LazyLock::new(|| LEASE.as_millis().to_string());
 static FAIL_POINTS: LazyLock<String> = LazyLock::new(|| fail_point::help(Process::Catalog));
@@ -34,9 +37,9 @@ The options of each command: toystore-catalog COMMAND --help";
 #[derive(Clone, Debug, StructOpt)]
 #[structopt(name = "toystore-catalog", after_help = HELP.as_str())]
 pub struct Options {
-    /// How log lines look on standard error: text or json.
-    #[structopt(long, global = true, env = "TOYSTORE_LOG_FORMAT", default_value = "text")]
-    pub log_format: LogFormat,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub log: LogOption,
 
     /// What to do.
     #[structopt(subcommand)]
@@ -55,25 +58,43 @@ pub enum Command {
     ForceLeader(ForceLeader),
     /// Rebuild a lost catalog from the running order replicas, into a new folder.
     ///
-    /// Products come from --products; what was sold comes from the most complete log. Changes
-    /// that an administrator made to prices and stock are not known to the replicas. Start the
+    /// Products come from --products, with a line for every product that was ever sold; what was
+    /// sold comes from the most complete log, so all of --replicas must answer. Nothing may be at
+    /// --data. Changes that an administrator made to prices and stock are not known to the replicas. Start the
     /// catalog on the new folder afterwards.
     Recover(Recover),
 }
 
-/// `toystore-catalog serve`.
-#[derive(Clone, Debug, StructOpt)]
-pub struct Serve {
-    /// Where it listens.
-    #[structopt(
-        long,
-        env = "TOYSTORE_CATALOG_LISTEN",
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:10086"
-    )]
-    pub listen: Address,
+impl Options {
+    /// What is wrong with these options together, or on this machine.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        match &self.command {
+            Command::Serve(serve) => {
+                let data = &serve.database.data;
+                let own = serve.cluster.problem("the catalog", &serve.listen);
+                let products = (!data.exists()).then(|| serve.database.products_problem());
+                let problems =
+                    [serve.token.problem(), folder_problem(data), products.flatten(), own];
+                problems.into_iter().flatten().collect()
+            }
+            Command::ForceLeader(force) => force.token.problem().into_iter().collect(),
+            Command::Recover(recover) => {
+                let data = &recover.database.data;
+                let taken =
+                    data.exists().then(|| format!("{}: something is there", data.display()));
+                let place = taken.or_else(|| folder_problem(data));
+                let products = recover.database.products_problem();
+                [recover.token.problem(), place, products].into_iter().flatten().collect()
+            }
+        }
+    }
+}
 
-    /// The folder of its database; made at the first start.
+#[allow(missing_docs)] // As with the groups that several processes share.
+#[derive(Clone, Debug, StructOpt)]
+pub struct Database {
+    /// The folder of its database; made where nothing is yet.
     #[structopt(
         long,
         env = "TOYSTORE_CATALOG_DATA",
@@ -90,24 +111,37 @@ pub struct Serve {
         default_value = "data/catalog.csv"
     )]
     pub products: PathBuf,
+}
 
-    /// Every order replica and its address; the same for every process of the store.
+impl Database {
+    fn products_problem(&self) -> Option<String> {
+        seed::read(&self.products).err().map(|error| error.to_string())
+    }
+}
+
+/// `toystore-catalog serve`.
+#[derive(Clone, Debug, StructOpt)]
+pub struct Serve {
+    /// Where it listens.
     #[structopt(
         long,
-        env = "TOYSTORE_REPLICAS",
-        value_name = "ID=HOST:PORT,…",
-        default_value = DEFAULT_REPLICAS
+        env = "TOYSTORE_CATALOG_LISTEN",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:10086"
     )]
-    pub replicas: ClusterConfig,
+    pub listen: Address,
 
-    /// The file with the secret that the store's processes share.
-    #[structopt(
-        long,
-        env = "TOYSTORE_CLUSTER_TOKEN",
-        value_name = "FILE",
-        default_value = "data/run/cluster.token"
-    )]
-    pub cluster_token: PathBuf,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub database: Database,
+
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub cluster: ReplicasOption,
+
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub token: TokenOption,
 
     /// How long a front end may cache without hearing from the catalog, in milliseconds.
     ///
@@ -146,26 +180,16 @@ pub struct Serve {
 #[derive(Clone, Debug, StructOpt)]
 pub struct ForceLeader {
     /// The replica that is to lead, 1 to 9.
-    #[structopt(long, parse(try_from_str = parse_id))]
+    #[structopt(long, parse(try_from_str = replica_id))]
     pub replica: ReplicaId,
 
-    /// Where the catalog listens.
-    #[structopt(
-        long,
-        env = "TOYSTORE_CATALOG",
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:10086"
-    )]
-    pub catalog: Address,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub catalog: CatalogOption,
 
-    /// The file with the secret that the store's processes share.
-    #[structopt(
-        long,
-        env = "TOYSTORE_CLUSTER_TOKEN",
-        value_name = "FILE",
-        default_value = "data/run/cluster.token"
-    )]
-    pub cluster_token: PathBuf,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub token: TokenOption,
 
     /// You know that acknowledged orders may be lost for good.
     #[structopt(long)]
@@ -175,48 +199,17 @@ pub struct ForceLeader {
 /// `toystore-catalog recover`.
 #[derive(Clone, Debug, StructOpt)]
 pub struct Recover {
-    /// The folder to make; nothing may be there.
-    #[structopt(
-        long,
-        env = "TOYSTORE_CATALOG_DATA",
-        value_name = "DIR",
-        default_value = "data/run/catalog"
-    )]
-    pub data: PathBuf,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub database: Database,
 
-    /// The CSV file (name,price,stock) with every product that was ever sold.
-    #[structopt(
-        long,
-        env = "TOYSTORE_PRODUCTS",
-        value_name = "FILE",
-        default_value = "data/catalog.csv"
-    )]
-    pub products: PathBuf,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub cluster: ReplicasOption,
 
-    /// Every order replica and its address; all of them must answer.
-    #[structopt(
-        long,
-        env = "TOYSTORE_REPLICAS",
-        value_name = "ID=HOST:PORT,…",
-        default_value = DEFAULT_REPLICAS
-    )]
-    pub replicas: ClusterConfig,
-
-    /// The file with the secret that the store's processes share.
-    #[structopt(
-        long,
-        env = "TOYSTORE_CLUSTER_TOKEN",
-        value_name = "FILE",
-        default_value = "data/run/cluster.token"
-    )]
-    pub cluster_token: PathBuf,
-}
-
-fn parse_id(text: &str) -> Result<ReplicaId, &'static str> {
-    match text.as_bytes() {
-        [digit @ b'1'..=b'9'] => Ok(ReplicaId(digit - b'0')),
-        _ => Err("an id is a number from 1 to 9"),
-    }
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub token: TokenOption,
 }
 
 fn parse_fail_point(text: &str) -> Result<Fate, NoFailPoint> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use toystore_domain::{Books, OrderNumber, ProductName, stock};
 use toystore_host::limits::{CALL_TIMEOUT, LEASE_MAX};
-use toystore_host::{Address, CallError, Caller, ClusterToken};
+use toystore_host::{Address, CallError};
 use toystore_replication::choice::Health;
 use toystore_replication::messages::{ExportOrders, Status};
 use toystore_replication::{ClusterId, Entry, Epoch, ReplicaId, Revision, View};
@@ -44,10 +44,11 @@ pub enum RecoverError {
 /// # Errors
 /// Says what is missing.
 pub async fn recover(options: Recover) -> Result<(), CatalogError> {
-    let mut products: BTreeMap<_, _> = seed::read(&options.products)?.into_iter().collect();
-    let caller = Caller::new(ClusterToken::read(&options.cluster_token)?)?;
+    let mut products: BTreeMap<_, _> =
+        seed::read(&options.database.products)?.into_iter().collect();
+    let (_, caller) = options.token.caller()?;
     let mut healths = Vec::new();
-    for (id, address) in &options.replicas.replicas {
+    for (id, address) in &options.cluster.replicas.replicas {
         let health = caller.call(address, &Status, CALL_TIMEOUT).await;
         let silent = |error| RecoverError::Silent(*id, address.clone(), error);
         healths.push((address, health.map_err(silent)?));
@@ -86,10 +87,10 @@ pub async fn recover(options: Recover) -> Result<(), CatalogError> {
         // Front ends may still answer from what they cached of the lost catalog.
         lease_millis: u64::try_from(LEASE_MAX.as_millis()).unwrap_or(u64::MAX),
     };
-    CatalogStore::create_with(&options.data, &content)?;
+    CatalogStore::create_with(&options.database.data, &content)?;
     println!(
         "rebuilt {} from replica {} with {} orders; start the catalog now",
-        options.data.display(),
+        options.database.data.display(),
         leader.member.id,
         last
     );

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -11,11 +11,9 @@ use toystore_authority::Failed;
 use toystore_coherence::{Grants, SessionId};
 use toystore_host::ambient::boot_millis;
 use toystore_host::limits::MAX_PRODUCTS_COUNTED;
-use toystore_host::listen::ListenError;
 use toystore_host::ops::Metrics;
-use toystore_host::tokens::TokenError;
-use toystore_host::wire::CallerError;
-use toystore_host::{Caller, ClusterToken, ServeOptions, Shutdown, serve};
+use toystore_host::set_up::SetUpError;
+use toystore_host::{ServeOptions, Shutdown, disk, serve};
 use toystore_replication::ClusterId;
 use toystore_storage::{CatalogStore, StorageError, folder, space};
 
@@ -30,9 +28,6 @@ use crate::seed::{self, SeedError};
 use crate::shelf::Shelf;
 use crate::survey::Survey;
 use crate::writer::{self, Writer};
-
-/// How often the disk is looked after.
-const DISK_CHECK: Duration = Duration::from_secs(1);
 
 /// A batch under way ends once its lease holders are told; who stops does not wait longer.
 const LAST_BATCH: Duration = Duration::from_secs(1);
@@ -55,18 +50,9 @@ pub enum CatalogError {
     /// The products cannot be read.
     #[error("{0}")]
     Seed(#[from] SeedError),
-    /// The cluster token cannot be read.
-    #[error("{0}")]
-    Token(#[from] TokenError),
-    /// The HTTP client does not start.
-    #[error("{0}")]
-    Caller(#[from] CallerError),
-    /// The port cannot be opened.
-    #[error("{0}")]
-    Listen(#[from] ListenError),
-    /// Signals cannot be waited for.
-    #[error("cannot wait for signals: {0}")]
-    Signals(io::Error),
+    /// It lacks what every service needs.
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -93,9 +79,8 @@ pub async fn run(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> Result<(), CatalogError> {
-    let token = ClusterToken::read(&options.cluster_token)?;
-    let caller = Caller::new(token.clone())?;
-    space::check(space::existing(&options.data))?;
+    let (token, caller) = options.token.caller()?;
+    space::check(space::existing(&options.database.data))?;
     let database = open(&options)?;
     let grants = grants(&database, &options)?;
     let shelf = Shelf::new(database, grants)?;
@@ -103,9 +88,9 @@ pub async fn run(
     let mut ended =
         writer::start(shelf.clone(), caller.clone(), jobs).map_err(CatalogError::Thread)?;
     let full = Arc::new(AtomicBool::new(false));
-    let replicas = options.replicas.clone();
+    let replicas = options.cluster.replicas.clone();
     let (metrics, survey) = (Metrics::of_process("catalog", &caller), Arc::<Survey>::default());
-    metrics::register(&metrics, &shelf, &survey, options.data.clone());
+    metrics::register(&metrics, &shelf, &survey, options.database.data.clone());
     let shared = Shared {
         shelf: shelf.clone(),
         writer: writer.clone(),
@@ -141,13 +126,13 @@ pub async fn run(
 
 /// Opens the database; makes one only where there is nothing at all.
 fn open(options: &Serve) -> Result<CatalogStore, CatalogError> {
-    if !options.data.exists() {
-        let products = seed::read(&options.products)?;
+    if !options.database.data.exists() {
+        let products = seed::read(&options.database.products)?;
         tracing::info!(products = products.len(), "making a new database");
         let cluster = ClusterId(folder::random()?);
-        CatalogStore::create(&options.data, cluster, &products, None)?;
+        CatalogStore::create(&options.database.data, cluster, &products, None)?;
     }
-    Ok(CatalogStore::open(&options.data)?)
+    Ok(CatalogStore::open(&options.database.data)?)
 }
 
 /// The database keeps the longest lease that may still run, for the next process to wait out.
@@ -176,20 +161,13 @@ async fn watch_disk(shelf: Arc<Shelf<CatalogStore>>, full: Arc<AtomicBool>, leas
     if let Err(error) = shorten_lease(&shelf.database, lease) {
         tracing::error!(%error, "the length of leases cannot be written");
     }
-    loop {
-        let now = match space::check(shelf.database.path()) {
-            Ok(()) => false,
-            Err(error) => {
-                tracing::error!(%error, "changes are refused until the disk has room");
-                true
-            }
-        };
-        full.store(now, Ordering::Relaxed);
-        let marking = shelf.clone();
-        let marked = tokio::task::spawn_blocking(move || marking.database.raise_mark()).await;
-        if let Ok(Err(error)) = marked {
-            tracing::error!(%error, "the mark cannot be written");
-        }
-        tokio::time::sleep(DISK_CHECK).await;
+    let check = || space::check(shelf.database.path());
+    disk::watch(&full, check, || raise_mark(shelf.clone())).await;
+}
+
+async fn raise_mark(shelf: Arc<Shelf<CatalogStore>>) {
+    let marked = tokio::task::spawn_blocking(move || shelf.database.raise_mark()).await;
+    if let Ok(Err(error)) = marked {
+        tracing::error!(%error, "the mark cannot be written");
     }
 }

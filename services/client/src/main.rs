@@ -2,20 +2,20 @@
 
 use std::process::ExitCode;
 
-use structopt::StructOpt;
 use toystore_client::{Exit, Options, execute};
+use toystore_config::Stop;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let exit = match Options::from_args_safe() {
+    let exit = match toystore_config::read(|_: &Options| Vec::new()) {
         Ok(options) => execute(options).await,
         // Left to itself the parser would end with 1, which here means a wrong order.
-        Err(error) if error.use_stderr() => {
-            eprintln!("{error}");
+        Err(Stop::Misused(text)) => {
+            eprintln!("{text}");
             Exit::Usage
         }
-        Err(help) => {
-            toystore_client::say(&help.message);
+        Err(Stop::Said(text)) => {
+            toystore_client::say(&text);
             Exit::Fine
         }
     };

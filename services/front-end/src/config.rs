@@ -3,9 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use toystore_host::listen::ListenError;
-use toystore_host::tokens::TokenError;
-use toystore_host::wire::CallerError;
+use toystore_host::set_up::SetUpError;
 use toystore_host::{Address, AdminToken, ClusterConfig, ClusterToken};
 
 /// One front end's configuration.
@@ -39,18 +37,9 @@ pub struct CacheConfig {
 /// Why a front end does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A token cannot be used.
+    /// It lacks what every service needs.
     #[error(transparent)]
-    Token(#[from] TokenError),
-    /// The port cannot be opened.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// Calls to other processes cannot be made.
-    #[error(transparent)]
-    Caller(#[from] CallerError),
-    /// The signals to stop cannot be caught.
-    #[error("cannot wait for signals: {0}")]
-    Signals(#[source] io::Error),
+    SetUp(#[from] SetUpError),
     /// The system does not say where the process listens.
     #[error("cannot tell the own address: {0}; give it with --advertise")]
     Address(#[source] io::Error),

@@ -53,6 +53,7 @@ pub mod web;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use toystore_host::ops::Metrics;
+use toystore_host::set_up::SetUpError;
 use toystore_host::{Address, Caller, ServeOptions, Shutdown, ambient, serve};
 
 pub use config::{CacheConfig, Config, StartError};
@@ -73,7 +74,7 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
     let own = listener.local_addr().map_err(StartError::Address)?;
-    let caller = Caller::new(config.cluster_token.clone())?;
+    let caller = Caller::new(config.cluster_token.clone()).map_err(SetUpError::from)?;
     let peers = Peers::new(caller.clone(), config.catalog, config.cluster);
     if config.cache.is_some() && config.advertise.is_none() && own.ip().is_unspecified() {
         tracing::warn!(listen = %own, "a catalog elsewhere cannot reach it; use --advertise");

@@ -3,25 +3,24 @@
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
-use toystore_front_end::{Options, StartError, run};
+use toystore_front_end::{Options, run};
 use toystore_host::exit::{self, Threads};
-use toystore_host::{Shutdown, fail_point, listen, telemetry};
+use toystore_host::{fail_point, set_up, telemetry};
 
 /// Cheap where one thread takes memory and another gives it back, as orders do.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let options: Options = match exit::command_line() {
+    let options: Options = match exit::configured(Options::problems) {
         Ok(options) => options,
         Err(code) => return code,
     };
-    telemetry::init(options.log_format, "front-end");
+    telemetry::init(options.log.log_format, "front-end");
     fail_point::arm(options.fail_point);
     exit::run_main("toystore-front-end", Threads::HalfOfCores, async {
         let config = options.config()?;
-        let listener = listen::bind(&options.listen, "the front end").await?;
-        let shutdown = Shutdown::on_signals().map_err(StartError::Signals)?;
+        let (listener, shutdown) = set_up::open(&options.listen, "the front end").await?;
         run(config, listener, shutdown).await
     })
 }

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use structopt::StructOpt;
-use toystore_host::address::DEFAULT_REPLICAS;
 use toystore_host::exit::SERVICE_HELP;
 use toystore_host::fail_point::{self, Fate, NoFailPoint, Process};
 use toystore_host::limits::{CACHE_CAPACITY, HEARTBEAT_INTERVAL, LEASE_DRIFT_ALLOWANCE};
-use toystore_host::telemetry::LogFormat;
-use toystore_host::{Address, AdminToken, ClusterConfig, ClusterToken};
+use toystore_host::options::{CatalogOption, LogOption, ReplicasOption, TokenOption};
+use toystore_host::set_up::SetUpError;
+use toystore_host::{Address, AdminToken, ClusterToken};
 
 use crate::{CacheConfig, Config, StartError};
 
@@ -50,27 +50,15 @@ pub struct Options {
     /// Where the catalog reaches it to invalidate what it caches; left out: where it listens
     #[structopt(long, value_name = "HOST:PORT", env = "TOYSTORE_FRONT_END_ADVERTISE")]
     pub advertise: Option<Address>,
-    /// Where the catalog listens
-    #[structopt(
-        long,
-        value_name = "HOST:PORT",
-        env = "TOYSTORE_CATALOG",
-        default_value = "127.0.0.1:10086"
-    )]
-    pub catalog: Address,
-    /// The order replicas, the same for every process of the store
-    #[structopt(long, value_name = "ID=HOST:PORT,...", env = "TOYSTORE_REPLICAS",
-        default_value = DEFAULT_REPLICAS)]
-    pub replicas: ClusterConfig,
-    /// File with the secret that the store's processes share
-    #[structopt(
-        long,
-        value_name = "FILE",
-        env = "TOYSTORE_CLUSTER_TOKEN",
-        parse(from_os_str),
-        default_value = "data/run/cluster.token"
-    )]
-    pub cluster_token: PathBuf,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub catalog: CatalogOption,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub cluster: ReplicasOption,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub token: TokenOption,
     /// File with the secret that lets an administrator change products
     #[structopt(
         long,
@@ -108,14 +96,9 @@ pub struct Options {
         parse(try_from_str = parse_fail_point)
     )]
     pub fail_point: Option<Fate>,
-    /// How log lines look: text or json
-    #[structopt(
-        long,
-        value_name = "text|json",
-        env = "TOYSTORE_LOG_FORMAT",
-        default_value = "text"
-    )]
-    pub log_format: LogFormat,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub log: LogOption,
 }
 
 impl Options {
@@ -127,13 +110,26 @@ impl Options {
         let cache = CacheConfig { capacity: self.cache_capacity, drift_ms: self.lease_drift_ms };
         Ok(Config {
             advertise: self.advertise.clone(),
-            catalog: self.catalog.clone(),
-            cluster: self.replicas.clone(),
-            cluster_token: ClusterToken::read(&self.cluster_token)?,
-            admin_token: AdminToken::read(&self.admin_token)?,
+            catalog: self.catalog.catalog.clone(),
+            cluster: self.cluster.replicas.clone(),
+            cluster_token: ClusterToken::read(&self.token.cluster_token)
+                .map_err(SetUpError::from)?,
+            admin_token: AdminToken::read(&self.admin_token).map_err(SetUpError::from)?,
             cache: self.cache.then_some(cache),
             heartbeat: Duration::from_millis(self.heartbeat_ms),
         })
+    }
+
+    /// What is wrong with these options together, or on this machine.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let admin = AdminToken::read(&self.admin_token).err().map(|error| error.to_string());
+        let catalog = self.cluster.problem("the catalog", &self.catalog.catalog);
+        let own = self.cluster.problem("this front end", &self.listen);
+        let same = (self.listen == self.catalog.catalog).then(|| {
+            format!("{} is the address of this front end and of the catalog", self.listen)
+        });
+        [self.token.problem(), admin, catalog, own, same].into_iter().flatten().collect()
     }
 }
 
@@ -169,13 +165,15 @@ fn drift(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    use toystore_host::address::DEFAULT_REPLICAS;
+
     use super::*;
 
     #[test]
     fn the_defaults_are_a_store_on_this_machine() {
         let options = Options::from_iter_safe(["front-end"]).unwrap();
         assert_eq!(options.listen.as_str(), "127.0.0.1:6060");
-        assert_eq!(options.replicas.to_string(), DEFAULT_REPLICAS);
+        assert_eq!(options.cluster.replicas.to_string(), DEFAULT_REPLICAS);
         assert!(options.cache && options.advertise.is_none());
     }
 

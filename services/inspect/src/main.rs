@@ -2,21 +2,12 @@
 
 use std::process::ExitCode;
 
-use structopt::StructOpt;
-use toystore_inspect::{Exit, Options, run};
+use toystore_host::exit;
+use toystore_inspect::{Options, run};
 
 fn main() -> ExitCode {
-    let exit = match Options::from_args_safe() {
-        Ok(options) => run(options),
-        // Left to itself the parser would end with 1, which here means damage.
-        Err(error) if error.use_stderr() => {
-            eprintln!("{error}");
-            Exit::Unreadable
-        }
-        Err(help) => {
-            toystore_inspect::say(&help.message);
-            Exit::Fine
-        }
-    };
-    ExitCode::from(exit as u8)
+    match exit::configured(|_: &Options| Vec::new()) {
+        Ok(options) => ExitCode::from(run(options) as u8),
+        Err(code) => code,
+    }
 }

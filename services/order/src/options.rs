@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use structopt::StructOpt;
-use toystore_host::address::DEFAULT_REPLICAS;
+use toystore_host::Address;
 use toystore_host::exit::SERVICE_HELP;
 use toystore_host::fail_point::{self, Fate, NoFailPoint, Process};
-use toystore_host::telemetry::LogFormat;
-use toystore_host::{Address, ClusterConfig};
+use toystore_host::options::{
+    CatalogOption, LogOption, ReplicasOption, TokenOption, folder_problem, replica_id,
+};
 use toystore_replication::ReplicaId;
 
 use crate::OrderError;
@@ -26,7 +27,7 @@ static FAIL_POINTS: LazyLock<String> = LazyLock::new(|| fail_point::help(Process
 #[structopt(name = "toystore-order", after_help = SERVICE_HELP)]
 pub struct Options {
     /// Which of --replicas this process is, 1 to 9.
-    #[structopt(long, env = "TOYSTORE_ORDER_ID", parse(try_from_str = parse_id))]
+    #[structopt(long, env = "TOYSTORE_ORDER_ID", parse(try_from_str = replica_id))]
     pub id: ReplicaId,
 
     /// The folder of its database; made at the first start.
@@ -37,32 +38,17 @@ pub struct Options {
     #[structopt(long, env = "TOYSTORE_ORDER_LISTEN", value_name = "HOST:PORT")]
     pub listen: Option<Address>,
 
-    /// Every replica and its address; the same for every process of the store.
-    #[structopt(
-        long,
-        env = "TOYSTORE_REPLICAS",
-        value_name = "ID=HOST:PORT,…",
-        default_value = DEFAULT_REPLICAS
-    )]
-    pub replicas: ClusterConfig,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub cluster: ReplicasOption,
 
-    /// Where the catalog listens.
-    #[structopt(
-        long,
-        env = "TOYSTORE_CATALOG",
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:10086"
-    )]
-    pub catalog: Address,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub catalog: CatalogOption,
 
-    /// The file with the secret that the store's processes share.
-    #[structopt(
-        long,
-        env = "TOYSTORE_CLUSTER_TOKEN",
-        value_name = "FILE",
-        default_value = "data/run/cluster.token"
-    )]
-    pub cluster_token: PathBuf,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub token: TokenOption,
 
     /// As leader, refuse orders while fewer replicas than this are in sync, itself included.
     ///
@@ -92,9 +78,9 @@ pub struct Options {
     )]
     pub fail_point: Option<Fate>,
 
-    /// How log lines look on standard error: text or json.
-    #[structopt(long, env = "TOYSTORE_LOG_FORMAT", default_value = "text")]
-    pub log_format: LogFormat,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub log: LogOption,
 }
 
 impl Options {
@@ -111,15 +97,30 @@ impl Options {
     /// Its id is not among the replicas.
     pub fn listen_address(&self) -> Result<Address, OrderError> {
         let configured =
-            self.replicas.address(self.id).ok_or(OrderError::NotConfigured(self.id))?;
+            self.cluster.replicas.address(self.id).ok_or(OrderError::NotConfigured(self.id))?;
         Ok(self.listen.clone().unwrap_or_else(|| configured.clone()))
     }
-}
 
-fn parse_id(text: &str) -> Result<ReplicaId, &'static str> {
-    match text.as_bytes() {
-        [digit @ b'1'..=b'9'] => Ok(ReplicaId(digit - b'0')),
-        _ => Err("an id is a number from 1 to 9"),
+    /// Checks that enough replicas are configured.
+    ///
+    /// # Errors
+    /// More copies are demanded.
+    pub fn check_min_in_sync(&self) -> Result<(), OrderError> {
+        let configured = self.cluster.replicas.replicas.len();
+        match self.min_in_sync <= configured {
+            true => Ok(()),
+            false => Err(OrderError::TooFewReplicas(self.min_in_sync, configured)),
+        }
+    }
+
+    /// What is wrong with these options together, or on this machine.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let listen = self.listen_address().err().map(|error| error.to_string());
+        let copies = self.check_min_in_sync().err().map(|error| error.to_string());
+        let catalog = self.cluster.problem("the catalog", &self.catalog.catalog);
+        let data = folder_problem(&self.data);
+        [listen, copies, catalog, self.token.problem(), data].into_iter().flatten().collect()
     }
 }
 

@@ -1,21 +1,17 @@
 //! Opening the database, serving, ending.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use toystore_host::limits::{
     APPEND_PAGE, MAX_REQUESTS_UNDER_WAY, ORDER_BATCH, SILENCE_TICKS, STUCK_TICKS,
 };
-use toystore_host::listen::ListenError;
 use toystore_host::ops::Metrics;
-use toystore_host::tokens::TokenError;
-use toystore_host::wire::CallerError;
-use toystore_host::{Caller, ClusterToken, ServeOptions, Shutdown, serve};
+use toystore_host::set_up::SetUpError;
+use toystore_host::{ServeOptions, Shutdown, disk, serve};
 use toystore_replication::{Event, Fatal, Replica, ReplicaId, Settings};
 use toystore_storage::{OrderStore, OrderWriter, StorageError, folder, space};
 
@@ -25,9 +21,6 @@ use crate::edge::CallingEdge;
 use crate::metrics::{self, Seen};
 use crate::node::{self, Node};
 use crate::routes::routes;
-
-/// How often the free space of the disk is looked at.
-const SPACE_CHECK: Duration = Duration::from_secs(1);
 
 /// Why a replica cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -56,18 +49,9 @@ pub enum OrderError {
     /// A task ended that never should.
     #[error("a task of the replica broke off; see the log above; start it again")]
     Broken,
-    /// The cluster token cannot be read.
-    #[error("{0}")]
-    Token(#[from] TokenError),
-    /// The HTTP client does not start.
-    #[error("{0}")]
-    Caller(#[from] CallerError),
-    /// The port cannot be opened.
-    #[error("{0}")]
-    Listen(#[from] ListenError),
-    /// Signals cannot be waited for.
-    #[error("cannot wait for signals: {0}")]
-    Signals(io::Error),
+    /// It lacks what every service needs.
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
 }
 
 impl From<StorageError> for OrderError {
@@ -85,12 +69,8 @@ pub async fn run(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> Result<(), OrderError> {
-    let configured = options.replicas.replicas.len();
-    if options.min_in_sync > configured {
-        return Err(OrderError::TooFewReplicas(options.min_in_sync, configured));
-    }
-    let token = ClusterToken::read(&options.cluster_token)?;
-    let caller = Caller::new(token.clone())?;
+    options.check_min_in_sync()?;
+    let (token, caller) = options.token.caller()?;
     space::check(space::existing(&options.data))?;
     let store = open(&options)?;
     let member = store.member();
@@ -110,7 +90,7 @@ pub async fn run(
             let _ = tell_failure.send(error);
         },
     )?;
-    let (replicas, catalog) = (options.replicas.clone(), options.catalog.clone());
+    let (replicas, catalog) = (options.cluster.replicas.clone(), options.catalog.catalog.clone());
     let save = Box::new(move |id, write| writer.write(id, write));
     let edge = CallingEdge::new(save, caller.clone(), replicas.clone(), catalog, node.inbox())
         .counted(seen.clone());
@@ -120,6 +100,7 @@ pub async fn run(
     let loops = node.clone();
     let mut core = tokio::spawn(async move { node::drive(&loops, inputs, replica, edge).await });
     let full = Arc::new(AtomicBool::new(false));
+    let watching = disk::watch(&full, || space::check(&options.data), || std::future::ready(()));
     let shared = Shared { node: node.clone(), caller, replicas, full: full.clone() };
     let routes = routes(shared, reader, token, metrics);
     let serving = serve(listener, routes, ServeOptions::default(), shutdown);
@@ -141,7 +122,7 @@ pub async fn run(
                 }
             }
         },
-        () = watch_space(options.data.clone(), full) => Ok(Ok(())),
+        () = watching => Ok(Ok(())),
     };
     match core {
         Ok(Ok(())) => Ok(()),
@@ -188,20 +169,5 @@ fn end_fatally(fatal: Fatal, data: &Path) -> OrderError {
             Err(error) => OrderError::Storage(error),
         },
         Fatal::MissingEntry(_) | Fatal::Unreadable => OrderError::Fatal(fatal),
-    }
-}
-
-/// Keeps `full` up to date; never ends.
-async fn watch_space(data: PathBuf, full: Arc<AtomicBool>) {
-    loop {
-        let now = match space::check(&data) {
-            Ok(()) => false,
-            Err(error) => {
-                tracing::error!(%error, "orders are refused until the disk has room");
-                true
-            }
-        };
-        full.store(now, Ordering::Relaxed);
-        tokio::time::sleep(SPACE_CHECK).await;
     }
 }

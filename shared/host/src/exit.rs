@@ -10,6 +10,7 @@ use std::thread;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use structopt::StructOpt;
 use tokio::runtime::{Builder, Runtime};
+use toystore_config::Stop;
 
 use crate::limits::BLOCKING_GRACE;
 
@@ -18,7 +19,7 @@ pub const USAGE: u8 = 2;
 
 /// Closes the help of every service.
 pub const SERVICE_HELP: &str = "\
-Each option can come from the environment instead. TOYSTORE_LOG filters the log, as in
+Each option can come from the environment instead, or from a file (--config). TOYSTORE_LOG filters the log, as in
 TOYSTORE_LOG=info,toystore_replication=debug.
 
 EXIT CODES:
@@ -43,6 +44,24 @@ pub fn command_line<T: StructOpt>() -> Result<T, ExitCode> {
         }
         say(&error.message);
         ExitCode::SUCCESS
+    })
+}
+
+/// Reads the command line, the environment and the file they name. `together` says what is wrong
+/// with options that are each fine alone, for `--check-config`.
+///
+/// # Errors
+/// The exit code, after what was asked for, or what is wrong, was printed.
+pub fn configured<T: StructOpt>(together: impl Fn(&T) -> Vec<String>) -> Result<T, ExitCode> {
+    toystore_config::read(together).map_err(|stop| match stop {
+        Stop::Misused(text) => {
+            eprintln!("{text}");
+            ExitCode::from(USAGE)
+        }
+        Stop::Said(text) => {
+            say(&text);
+            ExitCode::SUCCESS
+        }
     })
 }
 

@@ -25,6 +25,9 @@
 //! | `remarks` | which answers have a line in the log |
 //! | [`ambient`] | the clock, randomness and tasks of a process, real or simulated |
 //! | [`shutdown`] | the wish to stop |
+//! | [`options`] | the options that several processes share |
+//! | [`set_up`] | what a service needs before it can serve |
+//! | [`disk`] | looking after the disk of a database |
 //! | [`exit`] | how a process ends |
 //! | [`fail_point`] | the moments at which it can be told to die, for exercises and tests |
 
@@ -33,6 +36,7 @@ pub mod ambient;
 pub mod body;
 pub mod calls;
 pub mod desk;
+pub mod disk;
 pub mod exit;
 pub mod fail_point;
 pub mod internal;
@@ -40,6 +44,7 @@ pub mod limits;
 pub mod listen;
 mod load;
 pub mod ops;
+pub mod options;
 mod process;
 pub mod readiness;
 pub mod reject;
@@ -48,6 +53,7 @@ pub mod reply;
 pub mod retry;
 pub mod scrape;
 pub mod serve;
+pub mod set_up;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tokens;

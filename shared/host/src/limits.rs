@@ -47,6 +47,8 @@ pub const MAX_TURNED_AWAY: usize = 128;
 pub const MAX_REQUESTS_UNDER_WAY: usize = 4096;
 /// Pause in accepting when the process has no file descriptor left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Between two looks at the free space of a database's disk.
+pub const DISK_CHECK: Duration = Duration::from_secs(1);
 /// From the wish to stop until requests under way are dropped.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// After that, how long the process waits for work on blocking threads.
