@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use toystore_authority::{Database, Failed, Transaction};
-use toystore_coherence::messages::{
-    Granted, ListProducts, LookUp, LookedUp, RenewLease, Restocks,
-};
+use toystore_coherence::messages::{Granted, ListProducts, LookUp, LookedUp, RenewLease, Restocks};
 use toystore_coherence::{Grants, Visibility};
 use toystore_domain::{Product, ProductName};
 use toystore_host::ambient::{boot_millis, sleep_until_millis};

@@ -63,10 +63,8 @@ impl OrderStore {
             let (orders, keys, meta) = (open(ORDERS)?, open(KEYS)?, open(META)?);
             let mut last = Position::ORIGIN;
             for page in pages {
-                for entry in page? {
-                    // Nobody sees the folder before it is whole: no transactions are needed.
-                    last = insert(folder, &orders, &keys, &last, &entry)?;
-                }
+                // Nobody sees the folder before it is whole: no transactions are needed.
+                last = insert(folder, &orders, &keys, last, &page?)?;
             }
             let row = encode_state(folder, state)?;
             meta.insert(STATE, row).map_err(|error| sled_error(folder, &error))?;
@@ -266,31 +264,31 @@ impl OrderStore {
     }
 }
 
-/// Adds an order to a database that is being made.
+/// Adds orders to a database that is being made; returns where its log stands then.
 fn insert(
     path: &Path,
     orders: &sled::Tree,
     keys: &sled::Tree,
-    last: &Position,
-    entry: &Entry,
+    mut last: Position,
+    entries: &[Entry],
 ) -> Result<Position, StorageError> {
-    let number = entry.number;
-    if !entry.follows(last) {
-        let what = format!("order {number} does not follow order {}", last.number);
-        return Err(StorageError::damaged(path, what));
-    }
-    let record = toystore_codec::encode(ENTRY_VERSION, entry)
-        .map_err(|error| StorageError::damaged(path, error))?;
     let failed = |error: sled::Error| sled_error(path, &error);
-    orders.insert(order_key(number), record).map_err(failed)?;
-    let key = entry.purchase.key.as_str();
-    match keys.insert(key, &order_key(number)).map_err(failed)? {
-        None => Ok(entry.position()),
-        Some(_) => {
-            let what = format!("order {number} has the key of an earlier one, {key}");
-            Err(StorageError::damaged(path, what))
+    for entry in entries {
+        let (number, key) = (entry.number, entry.purchase.key.as_str());
+        if !entry.follows(&last) {
+            let what = format!("order {number} does not follow order {}", last.number);
+            return Err(StorageError::damaged(path, what));
         }
+        if keys.insert(key, &order_key(number)).map_err(failed)?.is_some() {
+            let what = format!("order {number} has the key of an earlier one, {key}");
+            return Err(StorageError::damaged(path, what));
+        }
+        last = entry.position();
     }
+    for (key, record) in rows_of(entries).map_err(|error| StorageError::damaged(path, error))? {
+        orders.insert(key, record).map_err(failed)?;
+    }
+    Ok(last)
 }
 
 fn encode_state(path: &Path, state: &OrderState) -> Result<Vec<u8>, StorageError> {
