@@ -14,9 +14,9 @@ mod tests;
 /// Set for a run of these tests that is to name each described reply that it gets.
 const NAME_REPLIES: &str = "OPENAPI_NAME_REPLIES";
 
-/// Headers that any reply may carry; they are HTTP's affair, not that of one route.
-const ANY_REPLY: [&str; 5] =
-    ["connection", "content-length", "content-type", "date", "transfer-encoding"];
+/// Headers that any reply may carry; they are HTTP's affair or the trace's, not that of one route.
+const ANY_REPLY: [&str; 6] =
+    ["connection", "content-length", "content-type", "date", "transfer-encoding", "x-request-id"];
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(OPENAPI).unwrap());
 
