@@ -24,6 +24,7 @@
 //! | [`cluster`] | the state of the cluster, for operators |
 //! | [`console`] | what the console is told while somebody looks at it |
 //! | [`web`] | the storefront and the console as files |
+//! | [`file`] | a file inside the program, with its entity tag |
 //! | [`openapi`] | the public API, described for programs |
 //! | [`metrics`] | what is counted and shown beside the usual |
 
@@ -33,6 +34,7 @@ pub mod cluster;
 pub mod config;
 pub mod console;
 pub mod desk;
+pub mod file;
 pub mod leader;
 pub mod lease_keeper;
 pub mod metrics;

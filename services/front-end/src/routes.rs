@@ -23,11 +23,10 @@ use warp::{Filter, Rejection};
 use crate::console::Console;
 use crate::desk::desk;
 use crate::leader::Reach;
-use crate::openapi::Document;
 use crate::parts::Parts;
 use crate::products::Found;
 use crate::requests::{OrderBody, ProductBody};
-use crate::{cluster, orders, reads, requests, web};
+use crate::{cluster, openapi, orders, reads, requests, web};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const CACHE_HIT: HeaderValue = HeaderValue::from_static("toystore; hit");
@@ -149,7 +148,7 @@ impl Public {
     }
 
     fn openapi(&self) -> BoxedFilter<(Response,)> {
-        let document = Document::new();
+        let document = Arc::new(openapi::document());
         let asked = warp::path::end().and(warp::header::headers_cloned());
         let get = self
             .get("openapi", asked, move |_, headers| std::future::ready(document.reply(&headers)));

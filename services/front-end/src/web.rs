@@ -5,32 +5,28 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use toystore_domain::Refusal;
 use toystore_host::ops::Metrics;
 use toystore_host::reject::allow;
 use toystore_host::reply::{Response, refuse};
 use warp::filters::BoxedFilter;
+use warp::http::HeaderMap;
 use warp::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use warp::http::{HeaderMap, StatusCode};
 use warp::{Filter, Rejection};
 
 use crate::console::Console;
-use crate::requests;
+use crate::file::File;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// On every file, also one that the browser has already.
-const HEADERS: [(HeaderName, &str); 4] = [
+const HEADERS: &[(HeaderName, &str)] = &[
     (CONTENT_SECURITY_POLICY, POLICY),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (REFERRER_POLICY, "no-referrer"),
-    // Kept by the browser, but asked for each time: the next build may bring another.
-    (CACHE_CONTROL, "no-cache"),
 ];
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -55,35 +51,6 @@ const PARTS: [(&str, &str, &[u8]); 10] = [
     ("console.js", SCRIPT, include_bytes!("../web/console.js")),
 ];
 
-/// A file with its entity tag.
-struct File {
-    content: Bytes,
-    kind: HeaderValue,
-    tag: String,
-}
-
-impl File {
-    fn new((kind, content): (&'static str, &'static [u8])) -> Arc<Self> {
-        let tag = format!("\"{}\"", &blake3::hash(content).to_hex()[..16]);
-        let kind = HeaderValue::from_static(kind);
-        Arc::new(Self { content: Bytes::from_static(content), kind, tag })
-    }
-
-    fn reply(&self, asked: &HeaderMap) -> Response {
-        let mut response = Response::default();
-        if requests::has_already(asked, &self.tag) {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-        } else {
-            *response.body_mut() = self.content.clone().into();
-            response.headers_mut().insert(CONTENT_TYPE, self.kind.clone());
-        }
-        let headers = response.headers_mut();
-        headers.extend(HeaderValue::from_str(&self.tag).map(|tag| (ETAG, tag)));
-        headers.extend(HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
-        response
-    }
-}
-
 /// `/`, `/console`, `/web/NAME` and `/events`.
 pub fn routes(console: &Console, metrics: &Metrics) -> BoxedFilter<(Response,)> {
     let shop = file(warp::path::end().boxed(), SHOP, metrics);
@@ -94,10 +61,11 @@ pub fn routes(console: &Console, metrics: &Metrics) -> BoxedFilter<(Response,)> 
 
 fn file(
     path: BoxedFilter<()>,
-    content: (&'static str, &'static [u8]),
+    (kind, content): (&'static str, &'static [u8]),
     metrics: &Metrics,
 ) -> BoxedFilter<(Response,)> {
-    let (file, metrics) = (File::new(content), metrics.route("page"));
+    let file = Arc::new(File::new(kind, content, HEADERS));
+    let metrics = metrics.route("page");
     path.clone()
         .and(warp::get())
         .and(warp::header::headers_cloned())
