@@ -23,8 +23,8 @@ run() {
 want_rust
 # The tests of the pages skip themselves where there is no browser.
 if ((EUID == 0)) && grep -qs '^ID=debian$' /etc/os-release; then
-    want chromium chromium
-    want chromedriver chromium-driver
+    { want chromium chromium && want chromedriver chromium-driver; } ||
+        echo "There is no browser to be had: the tests of the pages skip themselves." >&2
 fi
 cd -- "$root"
 for part in rustfmt clippy; do
