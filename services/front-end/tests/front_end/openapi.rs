@@ -23,9 +23,10 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(OPENAPI
 /// Checks a reply: its route, status, headers and body are all described.
 pub fn check(method: &str, target: &str, answer: &Answer) -> Result<(), String> {
     // What follows a # is no matter of the server's.
-    let path = target.split(['?', '#']).next().unwrap_or_default();
-    // As the document says: a slash at the end changes nothing.
-    let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
+    let whole = target.split(['?', '#']).next().unwrap_or_default();
+    // As the document says: a slash at the end changes nothing. The root is one slash, not two.
+    let path = whole.strip_suffix('/').filter(|path| !path.trim_matches('/').is_empty());
+    let path = path.unwrap_or(whole);
     // What the store's own processes ask each other is no part of the public API.
     if path.starts_with("/internal/") {
         return Ok(());
