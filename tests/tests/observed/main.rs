@@ -96,7 +96,9 @@ fn the_services_and_the_table_say_the_same() {
     assert_eq!(value(&page, "toystore_role", "follower"), 0.0);
     assert_eq!(value(&page, "toystore_orders_per_call", ""), 1.0, "the sum");
 
-    // Calls that fail, of every service: to a replica and to a front end that are not there.
+    // Calls that fail, of every service: to a replica and to a front end that are not there. The
+    // catalog tells a front end only of what it may keep.
+    assert_eq!(store.get(2, "/products/Tux").unwrap().0, 200);
     store.kill(&order(1));
     store.kill(&front_end(2));
     let documented = rows();
@@ -183,11 +185,12 @@ fn the_trace_of_an_order_is_in_the_logs_of_all_that_it_passes() {
     }
     store.wait_until_ready();
     let leader = order(store.leader());
-    // The catalog tells a front end of changes once it has a lease.
-    wait_for("a product in the cache", || {
+    wait_for("a lease", || {
         (text(&store, "front-end-1", "/readyz?verbose").1.contains("it has its lease"))
             .then_some(())
     });
+    // The catalog tells a front end only of what it may keep.
+    assert_eq!(store.get(1, "/products/Tux").unwrap().0, 200);
     let answer = store
         .http()
         .post(format!("{}/orders", store.url(1)))
