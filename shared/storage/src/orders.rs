@@ -83,9 +83,10 @@ impl OrderStore {
         let state = read_state(path, &meta)?;
         let Verified { last, unfinished } =
             guarded(path, || verify(path, &reader.orders, &reader.keys))?;
-        for key in unfinished {
-            reader.keys.remove(key).map_err(|error| sled_error(path, &error))?;
-        }
+        // All or none: of some of them, one would not know what became of the others.
+        let mut rest = sled::Batch::default();
+        unfinished.into_iter().for_each(|key| rest.remove(key));
+        reader.keys.apply_batch(rest).map_err(|error| sled_error(path, &error))?;
         let mark = MarkFile::open(path)?;
         check_mark(path, &mark.last(), &reader, &state)?;
         if state.commit > last.number {

@@ -258,6 +258,30 @@ fn the_writer_tells_in_order_and_finishes_before_it_goes() {
 }
 
 #[test]
+fn a_crash_while_keys_are_taken_out_does_no_harm() {
+    const LEFT: u64 = 10_000;
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    let mut store = fresh(&dir);
+    let log = entries(Position::ORIGIN, 1, 9);
+    store.apply(vec![write(None, log.clone(), 0)]).unwrap();
+    drop(store);
+    let db = raw(&dir);
+    let keys = db.open_tree("keys").unwrap();
+    for number in 10..10 + LEFT {
+        keys.insert(format!("{number:0255}"), &number.to_be_bytes()).unwrap();
+    }
+    db.flush().unwrap();
+    drop((keys, db));
+    let store = open(&dir).unwrap();
+    // What a killed process would leave now: sled has written a part of what it was told.
+    let left = temp.path().join("left");
+    folder::copy(&dir, &left).unwrap();
+    drop(store);
+    assert_eq!(open(&left).unwrap().last(), log[8].position());
+}
+
+#[test]
 fn a_database_is_made_of_a_log() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("order-1");
