@@ -17,6 +17,11 @@ pub const ROW_VERSION: u8 = 1;
 pub const ORDERS: &str = "orders";
 /// Orders in one row at most: looking one up reads them all.
 pub const ROW_ENTRIES: usize = 64;
+/// Bytes in one row at most. sled keeps up to 20 rows in a leaf for a moment, and puts a leaf above
+/// 128 KiB into a file of its own, which nobody syncs: a power cut would lose it.
+pub const ROW_BYTES: usize = 6000;
+/// Bytes of an order beside its key and its name at most: lengths, numbers and hash.
+const ENTRY_BYTES: usize = 49;
 /// An order replica's tree: idempotency key → order number (u64, big endian).
 pub const KEYS: &str = "keys";
 /// One row of state.
@@ -54,16 +59,28 @@ pub fn read_number(bytes: &[u8]) -> Option<OrderNumber> {
 /// A key, and its record.
 pub type Row = ([u8; 8], Vec<u8>);
 
-/// The rows of consecutive entries.
+/// The rows of consecutive entries, each of as many as fit.
 ///
 /// # Errors
 /// One does not fit into a frame.
-pub fn rows_of(entries: &[Entry]) -> Result<Vec<Row>, FrameError> {
-    let row = |entries: &[Entry]| {
-        let last = entries.last().map_or(OrderNumber::ZERO, |entry| entry.number);
-        Ok((order_key(last), toystore_codec::encode(ENTRIES_VERSION, &entries)?))
-    };
-    entries.chunks(ROW_ENTRIES).map(row).collect()
+pub fn rows_of(mut entries: &[Entry]) -> Result<Vec<Row>, FrameError> {
+    let mut rows = Vec::new();
+    while !entries.is_empty() {
+        let (row, rest) = entries.split_at(fitting(entries));
+        let last = row.last().map_or(OrderNumber::ZERO, |entry| entry.number);
+        rows.push((order_key(last), toystore_codec::encode(ENTRIES_VERSION, &row)?));
+        entries = rest;
+    }
+    Ok(rows)
+}
+
+/// How many of these go into one row: one at least.
+fn fitting(entries: &[Entry]) -> usize {
+    let upto = entries.iter().take(ROW_ENTRIES).scan(0, |bytes, Entry { purchase, .. }| {
+        *bytes += purchase.key.as_str().len() + purchase.product.as_str().len() + ENTRY_BYTES;
+        Some(*bytes)
+    });
+    upto.take_while(|bytes| *bytes <= ROW_BYTES).count().max(1)
 }
 
 /// What is wrong with a row of the log.

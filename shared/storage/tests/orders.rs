@@ -257,6 +257,42 @@ fn the_writer_tells_in_order_and_finishes_before_it_goes() {
     assert_eq!(open(&dir).unwrap().last(), log[99].position());
 }
 
+/// Orders as large as orders can be.
+fn large_entries(count: u64) -> Vec<Entry> {
+    let mut last = Position::ORIGIN;
+    let next = |n| {
+        let purchase = Purchase {
+            key: OrderKey::new(&format!("{n:0255}")).unwrap(),
+            product: ProductName::new(&"x".repeat(200)).unwrap(),
+            quantity: Quantity::new(1_000_000).unwrap(),
+        };
+        let entry = Entry::after(&last, Epoch(u64::MAX), purchase);
+        last = entry.position();
+        entry
+    };
+    (1..=count).map(next).collect()
+}
+
+#[test]
+fn nothing_lies_in_files_that_are_not_synced() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    let mut store = fresh(&dir);
+    let log = large_entries(3000);
+    // What is too large for sled's log goes into files of its own, which sled never syncs.
+    let mut apply = |cut: Option<u64>, orders: &[Entry]| {
+        store.apply(vec![write(cut, orders.to_vec(), 0)]).unwrap();
+        assert_eq!(fs::read_dir(dir.join("sled/blobs")).unwrap().count(), 0);
+    };
+    log.chunks(64).for_each(|orders| apply(None, orders));
+    // A cut merges leaves.
+    for cut in [2900, 2890, 2000, 100] {
+        apply(Some(cut), &[]);
+        log[cut as usize..].chunks(7).for_each(|orders| apply(None, orders));
+    }
+    assert_eq!(store.last(), log[2999].position());
+}
+
 #[test]
 fn a_crash_while_keys_are_taken_out_does_no_harm() {
     const LEFT: u64 = 10_000;
