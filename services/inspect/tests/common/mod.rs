@@ -156,7 +156,7 @@ pub fn member(id: u8, store: StoreId) -> Member {
 
 /// Waits until sled let go of a folder, which it does a little after it is dropped.
 pub fn released(path: &Path) {
-    for _ in 0..1000 {
+    for _ in 0..4000 {
         if File::open(path.join("sled/db")).unwrap().try_lock().is_ok() {
             return;
         }
