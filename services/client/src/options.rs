@@ -219,10 +219,12 @@ impl FrontEnd {
 impl FromStr for FrontEnd {
     type Err = &'static str;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wanted = "must be like http://127.0.0.1:6060, without a path";
+        let wanted = "must be like http://127.0.0.1:6060, without a path, a name or a password";
         let url = reqwest::Url::parse(text).map_err(|_| wanted)?;
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        if url.scheme() != "http" || !url.has_host() || !bare {
+        // A front end asks for neither, and addresses are printed: in errors and reports.
+        let open = url.username().is_empty() && url.password().is_none();
+        if url.scheme() != "http" || !url.has_host() || !bare || !open {
             return Err(wanted);
         }
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
@@ -296,6 +298,10 @@ mod tests {
         }
         for bad in ["127.0.0.1:6060", "localhost:6060", "https://a", "http://a/b", "http://a?b"] {
             assert!(bad.parse::<FrontEnd>().is_err(), "{bad}");
+        }
+        for secret in ["http://name:secret@a", "http://secret@a:1", "http://:secret@a/"] {
+            let error = secret.parse::<FrontEnd>().unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
         }
         let slash: FrontEnd = "http://a:1/".parse().unwrap();
         assert_eq!(slash.page("/orders"), "http://a:1/orders");
