@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::Instant;
 
 use super::news::News;
 use super::sample::time_of_day;
@@ -15,6 +17,9 @@ use super::sample::time_of_day;
 pub const MAX_STREAMS: usize = 32;
 /// Frames that wait for one listener; who leaves more unread is dropped.
 const UNREAD: usize = 32;
+/// How long one stream lasts. A browser opens the next by itself; who holds a place without ever
+/// reading gives it up, also while the system's buffers still take what is sent.
+const LASTS: Duration = Duration::from_secs(300);
 /// News that are remembered for those who come later.
 const REMEMBERED: usize = 100;
 
@@ -55,9 +60,15 @@ pub struct Audience {
     joined: Notify,
 }
 
+#[derive(Debug)]
+struct Listener {
+    frames: Sender<Frame>,
+    until: Instant,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    listeners: Vec<Sender<Frame>>,
+    listeners: Vec<Listener>,
     past: VecDeque<Dated>,
     over: bool,
 }
@@ -65,7 +76,7 @@ struct State {
 impl State {
     /// Who is gone, or does not read, hears nothing more.
     fn tell(&mut self, frame: &Frame) {
-        self.listeners.retain(|listener| match listener.try_send(frame.clone()) {
+        self.listeners.retain(|listener| match listener.frames.try_send(frame.clone()) {
             Ok(()) => true,
             Err(TrySendError::Full(_)) => {
                 tracing::debug!("a listener does not read");
@@ -76,7 +87,8 @@ impl State {
     }
 
     fn let_go(&mut self) {
-        self.listeners.retain(|listener| !listener.is_closed());
+        let now = Instant::now();
+        self.listeners.retain(|listener| !listener.frames.is_closed() && now < listener.until);
     }
 }
 
@@ -94,9 +106,9 @@ impl Audience {
             return None;
         }
         let hello = Frame::new("hello", &state.past)?;
-        let (sender, receiver) = channel(UNREAD);
-        sender.try_send(hello).ok()?;
-        state.listeners.push(sender);
+        let (frames, receiver) = channel(UNREAD);
+        frames.try_send(hello).ok()?;
+        state.listeners.push(Listener { frames, until: Instant::now() + LASTS });
         drop(state);
         self.joined.notify_one();
         Some(receiver)
@@ -165,6 +177,17 @@ mod tests {
         assert!(audience.join().is_some());
         drop(streams);
         assert!(!audience.has_listeners());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_holds_a_place_for_ever() {
+        let audience = Audience::default();
+        let held: Vec<_> = (0..MAX_STREAMS).map(|_| audience.join().unwrap()).collect();
+        tokio::time::advance(LASTS - Duration::from_secs(1)).await;
+        assert!(audience.join().is_none());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(audience.join().is_some());
+        assert!(held.iter().all(Receiver::is_closed));
     }
 
     #[test]
