@@ -18,7 +18,7 @@ use toystore_domain::{Books, OrderKey, Product, ProductName, Version};
 use toystore_replication::messages::Reservation;
 use toystore_replication::{ClusterId, View};
 
-use crate::folder::{Folder, Kind, StorageError, guarded};
+use crate::folder::{CACHE_BYTES, Folder, Kind, StorageError, guarded};
 use crate::mark::{CatalogMark, INTERVAL, MarkFile};
 use crate::orders::transaction_error;
 use crate::schema::ROW_VERSION;
@@ -100,7 +100,7 @@ impl CatalogStore {
     /// # Errors
     /// Says what is wrong with it.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
-        let folder = Folder::open(path, Kind::Catalog)?;
+        let folder = Folder::open(path, Kind::Catalog, CACHE_BYTES)?;
         let trees =
             TABLES.iter().map(|(_, name)| folder.tree(name)).collect::<Result<Vec<_>, _>>()?;
         let commits = guarded(path, || {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use toystore_replication::{Fatal, StoreId};
 
 /// Bytes of sled's page cache.
-const CACHE_BYTES: u64 = 64 << 20;
+pub const CACHE_BYTES: u64 = 64 << 20;
 /// How long to wait for sled's lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// More than any FORMAT file has.
@@ -138,7 +138,7 @@ impl Folder {
         fs::create_dir(&building).map_err(StorageError::io("create", &building))?;
         let store = StoreId(random()?);
         {
-            let db = open_sled(&building)?;
+            let db = open_sled(&building, CACHE_BYTES)?;
             fill(&db, &building)?;
             db.flush().map_err(|error| sled_error(&building, &error))?;
         }
@@ -155,7 +155,7 @@ impl Folder {
     ///
     /// # Errors
     /// Says whether it is missing, foreign, in use or damaged; never creates one.
-    pub fn open(path: &Path, kind: Kind) -> Result<Self, StorageError> {
+    pub fn open(path: &Path, kind: Kind, cache_bytes: u64) -> Result<Self, StorageError> {
         let store = read_format(path, Some(kind))?.1;
         let sled_path = path.join("sled");
         let data = sled_path.join("db");
@@ -163,7 +163,7 @@ impl Folder {
             return Err(StorageError::damaged(path, "sled's file is missing"));
         }
         remove_unfinished_snapshots(&sled_path)?;
-        let db = open_when_free(path)?;
+        let db = open_when_free(path, cache_bytes)?;
         let file = File::open(&data).map_err(StorageError::io("open", &data))?;
         let folder = Self { path: path.to_path_buf(), store, db, file };
         // What a killed process left in the page cache must be on disk before anyone relies on it.
@@ -325,10 +325,10 @@ fn checksum(content: &str) -> u32 {
     toystore_codec::checksum(content.as_bytes())
 }
 
-fn open_sled(folder: &Path) -> Result<sled::Db, StorageError> {
+fn open_sled(folder: &Path, cache_bytes: u64) -> Result<sled::Db, StorageError> {
     sled::Config::new()
         .path(folder.join("sled"))
-        .cache_capacity(CACHE_BYTES)
+        .cache_capacity(cache_bytes)
         // Every write is synced by its writer; the background flusher would only compete.
         .flush_every_ms(None)
         .open()
@@ -337,10 +337,10 @@ fn open_sled(folder: &Path) -> Result<sled::Db, StorageError> {
 
 /// Opens sled, and waits a little for its lock: sled lets go of it a moment after it is dropped,
 /// and a killed process a moment after its end.
-fn open_when_free(folder: &Path) -> Result<sled::Db, StorageError> {
+fn open_when_free(folder: &Path, cache_bytes: u64) -> Result<sled::Db, StorageError> {
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
-        match guarded(folder, || open_sled(folder)) {
+        match guarded(folder, || open_sled(folder, cache_bytes)) {
             Err(StorageError::InUse(_)) if Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(10));
             }

@@ -11,7 +11,7 @@ use sled::transaction::{ConflictableTransactionError, TransactionError};
 use toystore_domain::{OrderKey, OrderNumber};
 use toystore_replication::{Entry, Fatal, Member, Position, ReplicaId, Saved, Stored, Write};
 
-use crate::folder::{Folder, Kind, StorageError, guarded, sled_error, unreadable};
+use crate::folder::{CACHE_BYTES, Folder, Kind, StorageError, guarded, sled_error, unreadable};
 use crate::mark::{Mark, MarkFile};
 use crate::schema::{
     KEYS, META, ORDERS, OrderState, STATE, STATE_VERSION, order_key, read_number, read_row, rows_of,
@@ -77,7 +77,15 @@ impl OrderStore {
     /// # Errors
     /// Says what is wrong with it; a log shorter than its synced mark was rolled back.
     pub fn open(path: &Path, id: ReplicaId) -> Result<Self, StorageError> {
-        let folder = Folder::open(path, Kind::Order(id.0))?;
+        Self::open_with(path, id, CACHE_BYTES)
+    }
+
+    /// Opens and verifies a database with a page cache of so many bytes, [`CACHE_BYTES`] usually.
+    ///
+    /// # Errors
+    /// As [`OrderStore::open`].
+    pub fn open_with(path: &Path, id: ReplicaId, cache_bytes: u64) -> Result<Self, StorageError> {
+        let folder = Folder::open(path, Kind::Order(id.0), cache_bytes)?;
         let reader = OrderReader { orders: folder.tree(ORDERS)?, keys: folder.tree(KEYS)? };
         let meta = folder.tree(META)?;
         let state = read_state(path, &meta)?;
@@ -197,12 +205,13 @@ impl OrderStore {
         let path = self.folder.path();
         let rows = rows_of(&entries).map_err(|error| StorageError::damaged(path, error))?;
         let state = encode_state(path, &self.state)?;
-        let mut keys = sled::Batch::default();
-        for entry in &entries {
-            keys.insert(entry.purchase.key.as_str().as_bytes(), &order_key(entry.number));
-        }
         // The index goes first: what a crash leaves of it is above the log's end, and not counted.
-        self.reader.keys.apply_batch(keys).map_err(|error| sled_error(path, &error))?;
+        // One by one, and not as a batch: sled frees the pages that it replaces as fast as it is
+        // called, and a batch is one call for a thousand pages.
+        for Entry { number, purchase, .. } in &entries {
+            let inserted = self.reader.keys.insert(purchase.key.as_str(), &order_key(*number));
+            inserted.map_err(|error| sled_error(path, &error))?;
+        }
         let trees = (&self.reader.orders, &self.meta);
         let done = trees.transaction(|(orders, meta)| {
             for (key, record) in &rows {

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::path::Path;
 
 use crate::catalog::{TABLES, Table};
-use crate::folder::{Folder, Kind, StorageError, guarded, sled_error};
+use crate::folder::{CACHE_BYTES, Folder, Kind, StorageError, guarded, sled_error};
 use crate::schema;
 
 /// A tree of either database. Keys and records are described in [`schema`] and [`crate::catalog`].
@@ -58,7 +58,7 @@ impl Salvage {
     /// # Errors
     /// Not even that can be done.
     pub fn open(path: &Path, kind: Kind) -> Result<Self, StorageError> {
-        Ok(Self { folder: Folder::open(path, kind)? })
+        Ok(Self { folder: Folder::open(path, kind, CACHE_BYTES)? })
     }
 
     /// The rows above `after`, at most so many; and, where reading stopped early, what stopped it.
