@@ -1,8 +1,10 @@
 //! An order replica's database: the log, the index of its keys, and one row of state.
 //!
-//! Log and state change in one sled transaction. The index of keys is written before, in sled's one
-//! sequence of writes, so that after a crash it lacks nothing; what it has above the log's end is
-//! taken out when the database is opened.
+//! A crash leaves a beginning of what was written, in sled's one sequence of writes. The index of
+//! keys goes first, so that it lacks nothing; what it has above the log's end is taken out when the
+//! database is opened. Orders go before the commit that may name them: a beginning of them is what a
+//! shorter append would have left. Where more of the state changes than the commit, log and state
+//! change in one transaction, for an order must not outlive the promise that it was taken under.
 
 use std::path::Path;
 
@@ -14,7 +16,8 @@ use toystore_replication::{Entry, Fatal, Member, Position, ReplicaId, Saved, Sto
 use crate::folder::{CACHE_BYTES, Folder, Kind, StorageError, guarded, sled_error, unreadable};
 use crate::mark::{Mark, MarkFile};
 use crate::schema::{
-    KEYS, META, ORDERS, OrderState, STATE, STATE_VERSION, order_key, read_number, read_row, rows_of,
+    KEYS, META, ORDERS, OrderState, Row, STATE, STATE_VERSION, order_key, read_number, read_row,
+    rows_of,
 };
 use crate::verify::{Verified, verify};
 
@@ -24,6 +27,8 @@ pub struct OrderStore {
     reader: OrderReader,
     meta: sled::Tree,
     state: OrderState,
+    /// The state as it was written.
+    written: OrderState,
     last: Position,
     mark: MarkFile<Mark>,
     id: ReplicaId,
@@ -101,7 +106,7 @@ impl OrderStore {
             let what = format!("it committed order {} and ends at {}", state.commit, last.number);
             return Err(StorageError::damaged(path, what));
         }
-        Ok(Self { folder, reader, meta, state, last, mark, id })
+        Ok(Self { folder, reader, meta, state, written: state, last, mark, id })
     }
 
     /// Counts one more start of a process, durably. Before anything else is done with the store.
@@ -110,8 +115,7 @@ impl OrderStore {
     /// It cannot be written.
     pub fn start(&mut self) -> Result<(), StorageError> {
         self.state.incarnation = self.state.incarnation.next();
-        let state = encode_state(self.folder.path(), &self.state)?;
-        self.meta.insert(STATE, state).map_err(|error| sled_error(self.folder.path(), &error))?;
+        self.put_state()?;
         self.folder.sync()
     }
 
@@ -204,24 +208,55 @@ impl OrderStore {
     fn put(&mut self, entries: Vec<Entry>) -> Result<(), StorageError> {
         let path = self.folder.path();
         let rows = rows_of(&entries).map_err(|error| StorageError::damaged(path, error))?;
-        let state = encode_state(path, &self.state)?;
-        // The index goes first: what a crash leaves of it is above the log's end, and not counted.
         // One by one, and not as a batch: sled frees the pages that it replaces as fast as it is
         // called, and a batch is one call for a thousand pages.
         for Entry { number, purchase, .. } in &entries {
             let inserted = self.reader.keys.insert(purchase.key.as_str(), &order_key(*number));
             inserted.map_err(|error| sled_error(path, &error))?;
         }
+        if self.state == (OrderState { commit: self.state.commit, ..self.written }) {
+            self.append(&rows)?;
+        } else {
+            self.append_and_turn(&rows)?;
+        }
+        self.last = entries.last().map_or(self.last, Entry::position);
+        Ok(())
+    }
+
+    /// Writes orders, and then what is committed. A transaction would cost sled two more writes to
+    /// the disk, and its threads two more calls.
+    fn append(&mut self, rows: &[Row]) -> Result<(), StorageError> {
+        for (key, record) in rows {
+            let inserted = self.reader.orders.insert(key, record.as_slice());
+            inserted.map_err(|error| sled_error(self.folder.path(), &error))?;
+        }
+        self.put_state()
+    }
+
+    /// Writes orders and the state under which they were taken, both or neither.
+    fn append_and_turn(&mut self, rows: &[Row]) -> Result<(), StorageError> {
+        let path = self.folder.path();
+        let state = encode_state(path, &self.state)?;
         let trees = (&self.reader.orders, &self.meta);
         let done = trees.transaction(|(orders, meta)| {
-            for (key, record) in &rows {
+            for (key, record) in rows {
                 orders.insert(key, record.as_slice())?;
             }
             meta.insert(STATE, state.as_slice())?;
             Ok::<_, ConflictableTransactionError<()>>(())
         });
         done.map_err(|error| transaction_error(path, &error))?;
-        self.last = entries.last().map_or(self.last, Entry::position);
+        self.written = self.state;
+        Ok(())
+    }
+
+    fn put_state(&mut self) -> Result<(), StorageError> {
+        if self.state != self.written {
+            let path = self.folder.path();
+            let state = encode_state(path, &self.state)?;
+            self.meta.insert(STATE, state).map_err(|error| sled_error(path, &error))?;
+            self.written = self.state;
+        }
         Ok(())
     }
 

@@ -101,18 +101,22 @@ impl Disk {
         (last, news.iter().map(|entry| entry.chain).collect())
     }
 
-    /// The power goes: some of what was written may have reached the disk. How many orders were
-    /// cut off.
+    /// The power goes: some writes may have reached the disk, and of the next one some orders. How
+    /// many orders were cut off, and how many are there of the write that is not there as a whole.
     ///
     /// # Errors
     /// What it was asked to do makes no log.
-    pub fn crash(&self, kept: usize) -> Result<usize, String> {
+    pub fn crash(&self, kept: usize, orders: usize) -> Result<(usize, usize), String> {
         let (mut content, mut cut) = (self.content(), 0);
         for _ in 0..kept.min(content.queue.len()) {
             cut += content.apply_next()?;
         }
-        content.queue.clear();
-        Ok(cut)
+        let next = content.queue.pop_front();
+        let torn = next.and_then(|(id, write)| Some((id, content.torn(write, orders)?)));
+        content.queue = torn.into_iter().collect();
+        let left = content.queue.front().map_or(0, |(_, write)| write.entries.len());
+        cut += content.apply_next()?;
+        Ok((cut, left))
     }
 
     /// The database's id.
@@ -137,6 +141,17 @@ impl Disk {
 impl Content {
     fn last(&self) -> Position {
         self.entries.last().map_or(Position::ORIGIN, Entry::position)
+    }
+
+    /// What a crash leaves of a write: some of its orders, for they are written one after the other,
+    /// and what is committed after them. Of a write that changes more it leaves all or nothing.
+    fn torn(&self, mut write: Write, orders: usize) -> Option<Write> {
+        let saved = (self.cluster, self.promise, self.mark);
+        if (write.cluster, write.promise, write.mark) != saved {
+            return None;
+        }
+        write.entries.truncate(orders);
+        Some(Write { commit: self.commit, ..write })
     }
 
     fn apply_next(&mut self) -> Result<usize, String> {

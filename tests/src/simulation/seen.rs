@@ -73,6 +73,8 @@ counts! {
     crashes,
     /// Crashes between two acts of one process.
     crashes_at_an_act,
+    /// Writes of which a crash left only some orders.
+    torn,
     /// Writes that failed, with the process.
     failed_writes,
     /// Crashes of the catalog.

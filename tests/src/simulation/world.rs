@@ -221,8 +221,12 @@ impl World {
         self.nodes.borrow_mut().remove(&name);
         tracing::info!(name = name.label(), "died");
         if let Name::Order(id) = name {
-            let cut = self.disks.borrow()[&id].crash(self.control.below(4) as usize);
-            self.disk_did(id, cut);
+            let drawn = self.control.below(256) as usize;
+            let (kept, orders) = (drawn % 4, drawn / 4);
+            let crashed = self.disks.borrow()[&id].crash(kept, orders);
+            let torn = crashed.as_ref().map_or(0, |(_, left)| *left);
+            self.control.count(|seen| seen.torn += u64::from(torn > 0));
+            self.disk_did(id, crashed.map(|(cut, _)| cut));
         }
         self.control.count(|seen| match name {
             Name::Catalog => seen.catalog_crashes += 1,
