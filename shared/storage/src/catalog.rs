@@ -1,18 +1,14 @@
 //! The catalog's database: [`toystore_authority::Database`] on sled.
 //!
 //! One thread runs transactions. A transaction stages its writes in memory and reads through
-//! them; its commit is one sled transaction over all trees, and one sync.
+//! them; its commit is one [`change`] over all trees, and one sync.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sled::Transactional;
-use sled::transaction::ConflictableTransactionError;
+use serde::{Deserialize, Serialize};
 use toystore_authority::{Database, Failed, Fence, Restocked, Transaction};
 use toystore_domain::{Books, OrderKey, Product, ProductName, Version};
 use toystore_replication::messages::Reservation;
@@ -20,15 +16,18 @@ use toystore_replication::{ClusterId, View};
 
 use crate::folder::{CACHE_BYTES, Folder, Kind, StorageError, guarded};
 use crate::mark::{CatalogMark, INTERVAL, MarkFile};
-use crate::orders::transaction_error;
-use crate::schema::ROW_VERSION;
 
+mod change;
 mod content;
+mod staged;
+
+use change::Change;
+use staged::Staged;
 
 pub use content::Content;
 
 /// The catalog's trees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Table {
     /// Product name → [`Books`].
     Products,
@@ -54,7 +53,6 @@ pub(crate) const TABLES: [(Table, &str); 5] = [
 pub const CLUSTER: &[u8] = b"cluster";
 /// The key of the view among the meta rows.
 pub const VIEW: &[u8] = b"view";
-const COMMITS: &[u8] = b"commits";
 const FENCE: &[u8] = b"fence";
 const LEASE: &[u8] = b"lease_millis";
 
@@ -103,11 +101,7 @@ impl CatalogStore {
         let folder = Folder::open(path, Kind::Catalog, CACHE_BYTES)?;
         let trees =
             TABLES.iter().map(|(_, name)| folder.tree(name)).collect::<Result<Vec<_>, _>>()?;
-        let commits = guarded(path, || {
-            let meta = Staged { trees: &trees, rows: BTreeMap::new() };
-            let commits = meta.get(Table::Meta, COMMITS);
-            commits.map(Option::unwrap_or_default).map_err(|e| StorageError::damaged(path, e))
-        })?;
+        let commits = guarded(path, || Change::redo(&trees, path))?;
         let mark = MarkFile::open(path)?;
         check_mark(path, mark.last(), commits)?;
         let synced = Mutex::new(Synced { commits, mark, marked: Instant::now() });
@@ -218,7 +212,7 @@ impl CatalogStore {
     }
 
     fn staged(&self) -> Staged<'_> {
-        Staged { trees: &self.trees, rows: BTreeMap::new() }
+        Staged::new(&self.trees)
     }
 }
 
@@ -234,188 +228,6 @@ impl Database for CatalogStore {
 pub struct CatalogTransaction<'a> {
     staged: Staged<'a>,
     store: &'a CatalogStore,
-}
-
-/// The writes of a transaction, and reads through them.
-struct Staged<'a> {
-    trees: &'a [sled::Tree],
-    rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
-}
-
-fn decode<T: DeserializeOwned>(row: &[u8]) -> Result<T, Failed> {
-    toystore_codec::decode(ROW_VERSION, row).map_err(|_| Failed::Damaged)
-}
-
-impl Staged<'_> {
-    fn tree(&self, table: Table) -> &sled::Tree {
-        &self.trees[table as usize]
-    }
-
-    fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, Failed> {
-        if let Some(staged) = self.rows.get(&(table, key.to_vec())) {
-            return staged.as_deref().map(decode).transpose();
-        }
-        let row = self.tree(table).get(key).map_err(|_| Failed::Io)?;
-        row.map(|row| decode(&row)).transpose()
-    }
-
-    fn put<T: Serialize>(&mut self, table: Table, key: &[u8], row: &T) -> Result<(), Failed> {
-        let row = toystore_codec::encode(ROW_VERSION, row).map_err(|_| Failed::Damaged)?;
-        self.rows.insert((table, key.to_vec()), Some(row));
-        Ok(())
-    }
-
-    fn remove(&mut self, table: Table, key: &[u8]) {
-        self.rows.insert((table, key.to_vec()), None);
-    }
-
-    /// Rows after a key, staged ones in place of stored ones.
-    fn scan(&self, table: Table, after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, Failed> {
-        let start = after.map_or(Bound::Unbounded, |key| Bound::Excluded(key.to_vec()));
-        let mut stored = self.tree(table).range((start, Bound::Unbounded)).peekable();
-        let first = (table, after.map(<[u8]>::to_vec).unwrap_or_default());
-        let mut staged = self
-            .rows
-            .range(first..)
-            .take_while(|((of, _), _)| *of == table)
-            .filter(|((_, key), _)| after.is_none_or(|after| key.as_slice() > after))
-            .peekable();
-        let mut rows = Vec::new();
-        while rows.len() < limit {
-            let stored_key = match stored.peek() {
-                Some(Ok((key, _))) => Some(key.clone()),
-                Some(Err(_)) => return Err(Failed::Io),
-                None => None,
-            };
-            let staged_key = staged.peek().map(|((_, key), _)| key.as_slice());
-            match (stored_key, staged_key) {
-                (None, None) => break,
-                (Some(key), Some(staged_key)) if staged_key > &key[..] => {
-                    rows.extend(stored.next().and_then(Result::ok).map(to_vecs));
-                }
-                (Some(_), None) => rows.extend(stored.next().and_then(Result::ok).map(to_vecs)),
-                (key, Some(staged_key)) => {
-                    if key.is_some_and(|key| &key[..] == staged_key) {
-                        stored.next();
-                    }
-                    if let Some(((_, key), Some(row))) = staged.next() {
-                        rows.push((key.clone(), row.clone()));
-                    }
-                }
-            }
-        }
-        Ok(rows)
-    }
-
-    fn write(&self, path: &Path) -> Result<(), StorageError> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
-        let done = self.trees.transaction(|trees| {
-            for ((table, key), row) in &self.rows {
-                match row {
-                    Some(row) => trees[*table as usize].insert(key.as_slice(), row.as_slice())?,
-                    None => trees[*table as usize].remove(key.as_slice())?,
-                };
-            }
-            Ok::<_, ConflictableTransactionError<()>>(())
-        });
-        done.map_err(|error| transaction_error(path, &error))
-    }
-}
-
-/// A key and its record.
-type Row = (Vec<u8>, Vec<u8>);
-
-fn to_vecs((key, row): (sled::IVec, sled::IVec)) -> Row {
-    (key.to_vec(), row.to_vec())
-}
-
-/// No name holds a 0, so the keys' order is that of (name, version).
-fn restock_key(product: &ProductName, version: Version) -> Vec<u8> {
-    let mut key = product.as_str().as_bytes().to_vec();
-    key.push(0);
-    key.extend(version.0.to_be_bytes());
-    key
-}
-
-fn name_of(key: &[u8]) -> Result<ProductName, Failed> {
-    std::str::from_utf8(key).ok().and_then(ProductName::new).ok_or(Failed::Damaged)
-}
-
-impl Staged<'_> {
-    fn cluster(&self) -> Result<ClusterId, Failed> {
-        self.get(Table::Meta, CLUSTER)?.ok_or(Failed::Damaged)
-    }
-
-    fn view(&self) -> Result<Option<View>, Failed> {
-        self.get(Table::Meta, VIEW)
-    }
-
-    fn put_view(&mut self, view: &View) -> Result<(), Failed> {
-        self.put(Table::Meta, VIEW, view)
-    }
-
-    fn fence(&self) -> Result<Fence, Failed> {
-        Ok(self.get(Table::Meta, FENCE)?.unwrap_or_default())
-    }
-
-    fn books(&self, product: &ProductName) -> Result<Option<Books>, Failed> {
-        self.get(Table::Products, product.as_str().as_bytes())
-    }
-
-    fn put_books(&mut self, product: &ProductName, books: &Books) -> Result<(), Failed> {
-        let key = product.as_str().as_bytes();
-        if books.stock == 0 {
-            self.put(Table::SoldOut, key, &())?;
-        } else {
-            self.remove(Table::SoldOut, key);
-        }
-        self.put(Table::Products, key, books)
-    }
-
-    fn products(
-        &self,
-        after: Option<&ProductName>,
-        limit: usize,
-    ) -> Result<Vec<(ProductName, Books)>, Failed> {
-        let after = after.map(|name| name.as_str().as_bytes());
-        let rows = self.scan(Table::Products, after, limit)?;
-        rows.into_iter().map(|(key, row)| Ok((name_of(&key)?, decode(&row)?))).collect()
-    }
-
-    fn put_reservation(&mut self, reservation: &Reservation) -> Result<(), Failed> {
-        self.put(Table::Reservations, reservation.purchase.key.as_str().as_bytes(), reservation)
-    }
-
-    fn put_restock(&mut self, restock: &Restocked) -> Result<(), Failed> {
-        self.put(Table::Restocks, &restock_key(&restock.product, restock.version), restock)
-    }
-
-    fn restocks(
-        &self,
-        after: Option<(&ProductName, Version)>,
-        limit: usize,
-    ) -> Result<Vec<Restocked>, Failed> {
-        let after = after.map(|(name, version)| restock_key(name, version));
-        let rows = self.scan(Table::Restocks, after.as_deref(), limit)?;
-        rows.into_iter().map(|(_, row)| decode(&row)).collect()
-    }
-
-    fn sold_out(&self, limit: usize) -> Result<Vec<ProductName>, Failed> {
-        let rows = self.scan(Table::SoldOut, None, limit)?;
-        rows.into_iter().map(|(key, _)| name_of(&key)).collect()
-    }
-
-    fn reservations(
-        &self,
-        after: Option<&OrderKey>,
-        limit: usize,
-    ) -> Result<Vec<Reservation>, Failed> {
-        let after = after.map(|key| key.as_str().as_bytes());
-        let rows = self.scan(Table::Reservations, after, limit)?;
-        rows.into_iter().map(|(_, row)| decode(&row)).collect()
-    }
 }
 
 impl Transaction for CatalogTransaction<'_> {
@@ -492,8 +304,8 @@ impl Transaction for CatalogTransaction<'_> {
         self.staged.restocks(after, limit)
     }
 
-    fn commit(mut self) -> Result<(), Failed> {
-        if self.staged.rows.is_empty() {
+    fn commit(self) -> Result<(), Failed> {
+        if self.staged.is_empty() {
             return Ok(());
         }
         let failed = |error: StorageError| {
@@ -502,8 +314,8 @@ impl Transaction for CatalogTransaction<'_> {
         };
         let mut synced = self.store.synced();
         let commits = CatalogMark(synced.commits.0 + 1);
-        self.staged.put(Table::Meta, COMMITS, &commits)?;
-        self.staged.write(self.store.path()).map_err(failed)?;
+        let change = Change { number: commits, rows: self.staged.into_rows() };
+        change.write(&self.store.trees, self.store.path()).map_err(failed)?;
         self.store.folder.sync().map_err(failed)?;
         synced.commits = commits;
         if synced.marked.elapsed() >= INTERVAL {

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use toystore_authority::{Database, Restocked, Transaction, products};
 use toystore_domain::{Books, Cents, OrderKey, ProductName, Purchase, Quantity, stock};
@@ -64,6 +65,61 @@ fn what_was_committed_is_there_again() {
     assert_eq!(store.product(&name("Tux")).unwrap().map(|product| product.stock), Some(0));
     assert_eq!(store.begin().sold_out(9).unwrap(), [name("Tux")]);
     assert_eq!(store.begin().cluster().unwrap(), ClusterId(9));
+}
+
+/// sled itself, as a crash would leave it.
+fn raw(dir: &Path) -> sled::Db {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match sled::open(dir.join("sled")) {
+            Err(_) if Instant::now() < deadline => std::thread::yield_now(),
+            other => return other.unwrap(),
+        }
+    }
+}
+
+#[test]
+fn a_change_that_a_crash_cut_short_is_done_again() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("catalog");
+    create(&dir);
+    let db = raw(&dir);
+    let before = db.open_tree("products").unwrap().get("Tux").unwrap().unwrap();
+    drop(db);
+    let store = open(&dir).unwrap();
+    set_stock(&store, "Tux", 0);
+    drop(store);
+    let db = raw(&dir);
+    db.open_tree("products").unwrap().insert("Tux", before).unwrap().unwrap();
+    db.open_tree("sold_out").unwrap().remove("Tux").unwrap().unwrap();
+    db.flush().unwrap();
+    drop(db);
+    let store = open(&dir).unwrap();
+    assert_eq!(store.product(&name("Tux")).unwrap().map(|product| product.stock), Some(0));
+    assert_eq!(store.begin().sold_out(9).unwrap(), [name("Tux")]);
+}
+
+#[test]
+fn a_change_too_large_for_a_row_outlives_the_one_before() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("catalog");
+    create(&dir);
+    let store = open(&dir).unwrap();
+    set_stock(&store, "Tux", 5);
+    let mut tx = store.begin();
+    let mut changed = BTreeSet::new();
+    for n in 0..2000 {
+        let (name, price) = (name(&format!("{n:-<100}")), Cents::new(1));
+        products::put(&mut tx, &name, price, Some(1), &mut changed).unwrap();
+    }
+    products::put(&mut tx, &name("Tux"), None, Some(7), &mut changed).unwrap();
+    tx.commit().unwrap();
+    store.raise_mark().unwrap();
+    drop(store);
+    let store = open(&dir).unwrap();
+    assert_eq!(store.product(&name("Tux")).unwrap().map(|product| product.stock), Some(7));
+    assert_eq!(store.products(None, usize::MAX).unwrap().len(), 2003);
+    assert_eq!(fs::read_dir(dir.join("sled/blobs")).unwrap().count(), 0, "nobody syncs these");
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Making a database that has rows from the start: of a new store, a rebuilt or a restored one.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use toystore_authority::{Failed, Restocked};
@@ -8,7 +7,9 @@ use toystore_domain::{Books, ProductName};
 use toystore_replication::messages::Reservation;
 use toystore_replication::{ClusterId, View};
 
-use super::{CLUSTER, COMMITS, CatalogStore, LEASE, Staged, TABLES, Table};
+use super::change::Change;
+use super::staged::Staged;
+use super::{CLUSTER, CatalogStore, LEASE, TABLES, Table};
 use crate::folder::{Folder, Kind, StorageError, sled_error};
 use crate::mark::{CatalogMark, MarkFile};
 
@@ -61,10 +62,11 @@ fn put_all<'a, T>(
     put: impl Fn(&mut Staged<'a>, &T) -> Result<(), Failed>,
 ) -> Result<(), StorageError> {
     for rows in rows.chunks(AT_ONCE) {
-        let mut tx = Staged { trees, rows: BTreeMap::new() };
+        let mut tx = Staged::new(trees);
         let done = rows.iter().try_for_each(|row| put(&mut tx, row));
         done.map_err(|error| StorageError::damaged(folder, error))?;
-        tx.write(folder)?;
+        // As many as no transaction changed.
+        Change { rows: tx.into_rows(), ..Change::default() }.write(trees, folder)?;
     }
     Ok(())
 }
@@ -75,5 +77,5 @@ fn put_meta(tx: &mut Staged<'_>, content: &Content<'_>) -> Result<(), Failed> {
     if content.lease_millis > 0 {
         tx.put(Table::Meta, LEASE, &content.lease_millis)?;
     }
-    tx.put(Table::Meta, COMMITS, &CatalogMark::default())
+    Ok(())
 }
