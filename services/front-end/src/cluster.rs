@@ -8,9 +8,9 @@ use toystore_domain::api::{
 };
 use toystore_host::ClusterConfig;
 use toystore_host::limits::HEALTH_TIMEOUT;
-use toystore_replication::ReplicaId;
 use toystore_replication::choice::Health;
 use toystore_replication::messages::ReadView;
+use toystore_replication::{Member, ReplicaId, View};
 
 use crate::cache::ProductCache;
 use crate::leader::Leadership;
@@ -35,12 +35,21 @@ pub async fn state(
     ClusterBody {
         epoch: known.epoch().0,
         leader: known.view.as_ref().map(|view| view.leader.id.0),
-        in_sync: known.view.iter().flat_map(|view| view.in_sync.iter().map(|m| m.id.0)).collect(),
+        in_sync: known.view.iter().flat_map(|view| in_sync(view, &healths)).collect(),
         replicas: replicas(peers.cluster(), &healths),
         catalog: CatalogBody { address: peers.catalog_address().to_string(), healthy },
         cache: cache_body(cache),
         restock: restocks.ok().map(restock_body),
     }
+}
+
+/// The in-sync set, without those whose database was lost: a new one under the old number is a
+/// stranger.
+fn in_sync(view: &View, healths: &BTreeMap<ReplicaId, Health>) -> Vec<u8> {
+    let lost = |member: &Member| {
+        healths.get(&member.id).is_some_and(|health| health.member.store != member.store)
+    };
+    view.in_sync.iter().filter(|member| !lost(member)).map(|member| member.id.0).collect()
 }
 
 fn replicas(config: &ClusterConfig, healths: &BTreeMap<ReplicaId, Health>) -> Vec<ReplicaBody> {
