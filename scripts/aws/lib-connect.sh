@@ -65,5 +65,5 @@ send() {
 # The store as its customers reach it, and curl's way to PAGE of it.
 public_url() { echo "http://${public[$(host_of front-end)]}:$public_port"; }
 fetch() {
-    connect "${public[$(host_of front-end)]}" curl -sS -m 5 --noproxy '*' "$(public_url)$1"
+    connect "${public[$(host_of front-end)]}" curl -fsS -m 5 --noproxy '*' "$(public_url)$1"
 }

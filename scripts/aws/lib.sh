@@ -142,6 +142,9 @@ know_hosts() {
 # host_of SERVICE: the host on which it runs.
 host_of() { if [[ ${instance[all]-} ]]; then echo all; else echo "$1"; fi; }
 
+# The hosts, that of the catalog first.
+hosts_in_order() { if [[ ${instance[all]-} ]]; then echo all; else printf '%s\n' "${services[@]}"; fi; }
+
 # services_of HOST: what runs there.
 services_of() { if [[ $1 == all ]]; then echo "${services[*]}"; else echo "$1"; fi; }
 
@@ -162,6 +165,16 @@ port_of() {
 
 # Where other processes of the store reach SERVICE.
 inside_of() { echo "${private[$(host_of "$1")]}:$(port_of "$1")"; }
+
+# Prints a program that runs here; $1 is the folder of --bin, if it was given.
+client_of() {
+    local folder
+    for folder in "${1:-$root/target/static}" "$bin"; do
+        [[ -x $folder/toystore-client ]] && { echo "$folder/toystore-client"; return; }
+    done
+    [[ $dry ]] || die "there is no toystore-client in ${1:-target/static} nor in $bin"
+    echo toystore-client
+}
 
 # Reads one SERVICE beside the common options. Sets $service.
 take_service() {
