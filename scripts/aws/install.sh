@@ -7,6 +7,7 @@
 #   UNIT  what runs here
 # DESTDIR, as usual, is put before every path.
 set -eu
+umask 022
 to=${DESTDIR-}
 sum=$1
 shift
