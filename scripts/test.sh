@@ -26,6 +26,8 @@ if ((EUID == 0)) && grep -qs '^ID=debian$' /etc/os-release; then
     { want chromium chromium && want chromedriver chromium-driver; } ||
         echo "There is no browser to be had: the tests of the pages skip themselves." >&2
 fi
+"$root/scripts/aws/stand-in.sh" --prepare >/dev/null ||
+    echo "There is no stand-in for AWS to be had: the tests of scripts/aws skip themselves." >&2
 cd -- "$root"
 for part in rustfmt clippy; do
     cargo "${part/rust/}" --version >/dev/null 2>&1 || run rustup component add "$part"
@@ -33,5 +35,5 @@ done
 run cargo fmt --all --check
 run cargo clippy --workspace --all-targets --locked -- -D warnings
 run cargo test --workspace --locked # with the examples in the documentation
-if command -v shellcheck >/dev/null; then run shellcheck -x scripts/*.sh .ci/run; fi
+if command -v shellcheck >/dev/null; then run shellcheck -x scripts{,/aws}/*.sh tests/tests/aws/shims/* .ci/run; fi
 printf '\nAll is well.\n'
