@@ -3,19 +3,21 @@
 # deploy/systemd. Starts what does not run, restarts what has changed, and waits until the store takes
 # orders. Nothing is compiled there. A second run changes nothing.
 #
-# Usage: scripts/aws/deploy.sh [--bin DIR] [--allow-dynamic] [COMMON…]
+# Usage: scripts/aws/deploy.sh [--bin DIR] [--allow-dynamic] [--plain] [COMMON…]
 #   --bin DIR        the folder with the programs (default target/static)
 #   --allow-dynamic  takes programs that want shared libraries, which the machines must have then
+#   --plain          lets the services talk in the clear; without it by TLS, if the programs know it
 # COMMON: up.sh --help
 set -euo pipefail
 # shellcheck source=SCRIPTDIR/lib.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-programs=$root/target/static dynamic=
+programs=$static dynamic='' plain=''
 while (($#)); do
     case $1 in
         --bin) programs=${2-}; shift; shift || true ;;
         --allow-dynamic) dynamic=1; shift ;;
+        --plain) plain=plain; shift ;;
         *) take_common "$@"; shift "$taken" ;;
     esac
 done
@@ -36,15 +38,6 @@ check_program() {
         $(od -An -tx1 -j18 -N2 -- "$file") == ' 3e 00' ]] || die "$file is no program for x86-64"
     [[ $dynamic || $(LC_ALL=C ldd "$file" 2>&1) == *@(statically linked|not a dynamic executable)* ]] ||
         die "$file wants shared libraries; a static one runs everywhere (or --allow-dynamic)"
-}
-
-# HOW THE SERVICES TALK: this function alone says it, in the words of store.toml. What they say to
-# each other and to customers is not encrypted: between machines it stays in the security group, and
-# every internal request carries the cluster token. Programs that want that to be said are told.
-transport() {
-    if "$programs/toystore-catalog" serve --help | grep -e '--insecure' >/dev/null; then
-        echo 'insecure = true'
-    fi
 }
 
 # The configuration of every process, the same on all hosts.
@@ -80,6 +73,7 @@ pack() {
     cp -- "$root/deploy/systemd/toystore.target" "$there/units"
     cp -- "$root/data/catalog.csv" "$state/cluster.token" "$there/etc"
     [[ ! -e $there/bin/toystore-front-end ]] || cp -- "$state/admin.token" "$there/etc"
+    pack_transport "$1" "$there/etc"
     store_toml >"$there/etc/store.toml"
     cp -- "$root/scripts/aws/install.sh" "$there"
     local sums
@@ -114,6 +108,7 @@ if [[ ! $dry ]]; then
     want ssh openssh-client
     want curl curl
     trap 'rm -rf -- "$state/payload"' EXIT
+    choose_transport "$plain"
 fi
 mapfile -t list < <(hosts_in_order)
 for host in "${list[@]}"; do install_on "$host"; done

@@ -57,7 +57,7 @@ within 60 "the key pair to go" \
     gone key-pairs 'KeyPairs[].KeyName' delete-key-pair --key-name
 [[ $dry ]] && exit
 rm -rf -- "$state"/{settings,key,run}{,.new} "$state"/key{,.new}.pub "$state"/known_hosts{,.old} \
-    "$state"/{admin,cluster}.token "$state/payload"
+    "$state"/{admin,cluster}.token "$state"/{payload,tls}
 rmdir -- "$state" 2>/dev/null || true
 if [[ $found ]]; then
     echo "Nothing of $name is left in $region."

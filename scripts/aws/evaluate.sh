@@ -29,9 +29,9 @@ for number in "$iterations" "$seconds" "$seed"; do
 done
 begin
 know_hosts
-to=${public[$(host_of front-end)]} folder=$state/evaluation/$(date -u +%Y-%m-%dT%H%M%SZ)
+folder=$state/evaluation/$(date -u +%Y-%m-%dT%H%M%SZ)
 client=$(client_of "$programs")
-shop() { connect "$to" "$client" "$@" --front-end "$(public_url)" --seed "$seed"; }
+shop() { customer "$@" --seed "$seed"; }
 
 if [[ ! $dry ]]; then (umask 077 && mkdir -p -- "$folder"); fi
 for p in 0 0.2 0.4 0.6 0.8; do

@@ -19,8 +19,12 @@ if [ "$(cat "$installed" 2>/dev/null)" = "$sum" ]; then
     verb=start
 else
     install -m 755 bin/* "$to/usr/bin"
-    install -m 644 etc/store.toml etc/catalog.csv "$to/etc/toystore"
-    install -o toystore -m 400 etc/*.token "$to/etc/toystore"
+    for file in etc/*; do
+        case $file in
+            *.token | *.key) install -o toystore -m 400 "$file" "$to/etc/toystore" ;;
+            *) install -m 644 "$file" "$to/etc/toystore" ;;
+        esac
+    done
     install -m 644 units/* "$to/etc/systemd/system"
 fi
 systemctl daemon-reload

@@ -61,9 +61,3 @@ send() {
     connect "${public[$1]}" timeout 300 scp -q -r "${ssh_options[@]}" "$2/." \
         "$user@${public[$1]}:$3/"
 }
-
-# The store as its customers reach it, and curl's way to PAGE of it.
-public_url() { echo "http://${public[$(host_of front-end)]}:$public_port"; }
-fetch() {
-    connect "${public[$(host_of front-end)]}" curl -fsS -m 5 --noproxy '*' "$(public_url)$1"
-}

@@ -4,7 +4,7 @@
 #   settings    the region, the EC2 API and the user that NAME was made with
 #   key         the private key to its hosts; key.pub is what AWS knows
 #   run         a random word for this making of NAME: no instance is started twice under it
-#   *.token     the secrets of its processes
+#   *.token     the secrets of its processes; tls the certificates, if they have any
 #   evaluation  the figures of evaluate.sh; down.sh leaves them
 # shellcheck disable=SC2034 # the scripts use what is set here
 
@@ -14,9 +14,11 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/../lib.sh"
 source "$root/scripts/lib-launch.sh"
 # shellcheck source=SCRIPTDIR/lib-connect.sh
 source "$root/scripts/aws/lib-connect.sh"
+# shellcheck source=SCRIPTDIR/lib-transport.sh
+source "$root/scripts/aws/lib-transport.sh"
 
 name=lab region='' dry='' endpoint=${AWS_ENDPOINT_URL_EC2:-${AWS_ENDPOINT_URL-}}
-public_port=6060 services=(catalog order-1 order-2 order-3 front-end)
+static=${bin%/release}/static public_port=6060 services=(catalog order-1 order-2 order-3 front-end)
 pause=${TOYSTORE_AWS_PAUSE:-3} # seconds between two looks at something that is waited for
 exec 3>&1                      # what --dry-run prints, out of substitutions too
 
@@ -169,10 +171,10 @@ inside_of() { echo "${private[$(host_of "$1")]}:$(port_of "$1")"; }
 # Prints a program that runs here; $1 is the folder of --bin, if it was given.
 client_of() {
     local folder
-    for folder in "${1:-$root/target/static}" "$bin"; do
+    for folder in "${1:-$static}" "$bin"; do
         [[ -x $folder/toystore-client ]] && { echo "$folder/toystore-client"; return; }
     done
-    [[ $dry ]] || die "there is no toystore-client in ${1:-target/static} nor in $bin"
+    [[ $dry ]] || die "there is no toystore-client in ${1:-$static} nor in $bin"
     echo toystore-client
 }
 

@@ -33,6 +33,5 @@ for host in "${list[@]}"; do
     done
 done
 client=$(client_of "$programs")
-connect "${public[$(host_of front-end)]}" \
-    "$client" status --check --front-end "$(public_url)" || exit=1
+customer status --check || exit=1
 exit "$exit"

@@ -1,6 +1,7 @@
 //! A store on five hosts, each a folder with an address of its own on the loopback.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
@@ -62,6 +63,15 @@ fn programs(folder: &Path) {
     }
 }
 
+fn wait_until_in_sync(sandbox: &Sandbox, status: &str) {
+    wait_for("all to be in sync", || {
+        let said = text(&sandbox.script(status).stdout);
+        let in_sync = said.lines().filter(|line| line.starts_with("order-"));
+        let in_sync = in_sync.filter(|line| line.split_whitespace().nth(4) == Some("yes"));
+        (in_sync.count() == 3).then_some(())
+    });
+}
+
 #[test]
 fn a_store_is_deployed_crashed_and_measured() {
     let Some(sandbox) = Sandbox::open() else { return };
@@ -108,12 +118,14 @@ fn a_store_is_deployed_crashed_and_measured() {
     assert_eq!(said.matches("acknowledged orders match").count(), 5);
     assert!(!sandbox.script(&status).status.success(), "systemd let it lie");
     sandbox.well("restart order-3");
-    wait_for("all to be in sync", || {
-        let said = text(&sandbox.script(&status).stdout);
-        let in_sync = said.lines().filter(|line| line.starts_with("order-") && line.contains(':'));
-        let in_sync = in_sync.filter(|line| line.split_whitespace().nth(4) == Some("yes"));
-        (in_sync.count() == 3).then_some(())
-    });
+    wait_until_in_sync(&sandbox, &status);
+    let before = pids();
+    // What comes after a program's end is not read by anybody.
+    let inspect = sandbox.path("bin/toystore-inspect");
+    fs::OpenOptions::new().append(true).open(inspect).unwrap().write_all(b"new").unwrap();
+    sandbox.well(&deploy);
+    assert!(before.iter().zip(pids()).all(|(old, new)| *old != new), "what changed is restarted");
+    wait_until_in_sync(&sandbox, &status);
     let said = sandbox.well("tunnel --bind 127.0.0.2");
     assert!(said.contains("The console is http://127.0.0.2:6060/console"));
 
