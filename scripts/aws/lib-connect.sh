@@ -17,8 +17,11 @@ know_endpoint() {
     host=${host%%[/?#]*} host=${host##*@}
     if [[ $host == \[* ]]; then host=${host%%]*}]; else host=${host%:*}; fi
     loopback "$host" || die "$endpoint is neither AWS nor on this machine"
-    # No proxy in between, and no search for credentials outside.
-    export no_proxy='*' NO_PROXY='*' AWS_EC2_METADATA_DISABLED=true
+    # No proxy in between; and no credentials from files, since roles in them are asked for at AWS.
+    export no_proxy='*' NO_PROXY='*' AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null \
+        AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_ACCESS_KEY_ID="${AWS_ACCESS_KEY_ID:-any}" \
+        AWS_SECRET_ACCESS_KEY="${AWS_SECRET_ACCESS_KEY:-any}"
+    unset AWS_PROFILE AWS_DEFAULT_PROFILE
 }
 
 loopback() {

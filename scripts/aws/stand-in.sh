@@ -8,7 +8,7 @@
 #   --prepare    installs what it needs, prints the folder of its programs, and ends
 #
 # It and an AWS CLI go into a virtual environment in ~/.cache/toystore, or $TOYSTORE_AWS_VENV. Use it by
-#   AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any scripts/aws/up.sh --endpoint-url http://127.0.0.1:5000
+#   scripts/aws/up.sh --endpoint-url http://127.0.0.1:5000
 set -euo pipefail
 # shellcheck source=SCRIPTDIR/../lib.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/../lib.sh"

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
@@ -31,13 +32,17 @@ pub struct Sandbox {
 impl Sandbox {
     /// Starts a stand-in; `None` where it cannot be had.
     pub fn open() -> Option<Self> {
+        static TOOLS: OnceLock<Option<PathBuf>> = OnceLock::new();
         let script = root().join("scripts/aws/stand-in.sh");
-        let prepared = Command::new(&script).arg("--prepare").output().unwrap();
-        if !prepared.status.success() {
-            println!("SKIPPED: there is no stand-in: {}", text(&prepared.stderr));
-            return None;
-        }
-        let tools = PathBuf::from(text(&prepared.stdout).trim());
+        let tools = TOOLS.get_or_init(|| {
+            let prepared = Command::new(&script).arg("--prepare").output().unwrap();
+            let well = prepared.status.success();
+            if !well {
+                println!("SKIPPED: there is no stand-in: {}", text(&prepared.stderr));
+            }
+            well.then(|| PathBuf::from(text(&prepared.stdout).trim()))
+        });
+        let tools = tools.clone()?;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("server.log");
         let log = File::create(&path).unwrap();
@@ -71,7 +76,6 @@ impl Sandbox {
         command
             .env("HOME", self.folder.path())
             .env("NO_PROXY", "*")
-            .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
             .env("AWS_ENDPOINT_URL", &self.url)
             .env("TOYSTORE_AWS_PAUSE", "0.1")
             .env("TOYSTORE_AWS_DATA", self.path("data"))
@@ -135,6 +139,7 @@ impl Sandbox {
     pub fn ask(&self, line: &str) -> Value {
         let output = self
             .command(&self.tools.join("aws"))
+            .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
             .args(line.split_whitespace())
             .args(["--region", "us-east-1", "--output", "json"])
             .output()
