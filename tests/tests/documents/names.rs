@@ -5,7 +5,7 @@ use crate::pages::{Page, pages, root};
 use crate::sources::Sources;
 
 /// Options of others: of tests, and of the model checker.
-const FOREIGN: [&str; 2] = ["--nocapture", "--list"];
+const FOREIGN: [&str; 3] = ["--nocapture", "--list", "--client-token"];
 
 /// Each text in code font, with where it is, one line of it at a time.
 fn code(page: &Page) -> impl Iterator<Item = (usize, String)> {
