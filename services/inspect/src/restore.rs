@@ -14,6 +14,7 @@ use serde_json::json;
 use toystore_domain::{Books, OrderNumber, ProductName, Version};
 use toystore_replication::{ClusterId, Epoch, Incarnation, Member, ReplicaId, View};
 use toystore_storage::catalog::Content;
+use toystore_storage::claim::Claim;
 use toystore_storage::schema::OrderState;
 use toystore_storage::{CatalogStore, OrderStore, StorageError, folder};
 
@@ -157,22 +158,20 @@ fn check(staging: &Staging, members: &[Member], loader: &Loader) -> Result<(), F
 /// Where the folders are made, beside where they will be; gone with this.
 struct Staging {
     to: PathBuf,
-    staging: PathBuf,
+    claim: Claim,
 }
 
 impl Staging {
     fn new(to: &Path) -> Result<Self, StorageError> {
-        let staging = to.join(".restoring");
-        // What a killed restore left.
-        if staging.exists() {
-            fs::remove_dir_all(&staging).map_err(StorageError::io("remove", &staging))?;
-        }
-        fs::create_dir_all(&staging).map_err(StorageError::io("create", &staging))?;
-        Ok(Self { to: to.to_path_buf(), staging })
+        fs::create_dir_all(to).map_err(StorageError::io("create", to))?;
+        // A second restore into the same folder must neither empty nor publish this one's.
+        let claim = Claim::new(&to.join(".restoring"))?;
+        nothing_in_the_way(to)?;
+        Ok(Self { to: to.to_path_buf(), claim })
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.staging.join(name)
+        self.claim.path().join(name)
     }
 
     /// The catalog comes last: without one the store does not start, and a new one is refused by
@@ -192,6 +191,6 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         // What stays is removed by the next restore.
-        let _ = fs::remove_dir_all(&self.staging);
+        let _ = fs::remove_dir_all(self.claim.path());
     }
 }

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 use toystore_replication::{Fatal, StoreId};
 
+use crate::claim::Claim;
+
 /// Bytes of sled's page cache.
 pub const CACHE_BYTES: u64 = 64 << 20;
 /// How long to wait for sled's lock.
@@ -53,6 +55,9 @@ pub enum StorageError {
     /// The folder exists already.
     #[error("{0} exists already")]
     Exists(PathBuf),
+    /// Another process is making it.
+    #[error("another process is making {0}; let it finish, or stop it first")]
+    BeingMade(PathBuf),
     /// It is no folder of this store, or another kind of database, or of a newer program.
     #[error("{path} is not a database of {expected}: {found}")]
     Foreign {
@@ -119,8 +124,9 @@ impl Folder {
     /// Makes a new database. `fill` puts the first rows in.
     ///
     /// # Errors
-    /// [`StorageError::Exists`] when there is something at `path`; never replaces it. What `fill`
-    /// fails with is passed on, and nothing is at `path` then.
+    /// [`StorageError::Exists`] when there is something at `path`; never replaces it.
+    /// [`StorageError::BeingMade`] while another process makes it. What `fill` fails with is passed
+    /// on, and nothing is at `path` then.
     pub fn create<E: From<StorageError>>(
         path: &Path,
         kind: Kind,
@@ -132,10 +138,11 @@ impl Folder {
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(StorageError::io("create", parent))?;
         let building = path.with_file_name(format!("{}.creating", file_name(path)));
-        if building.exists() {
-            fs::remove_dir_all(&building).map_err(StorageError::io("remove", &building))?;
+        let _claim = Claim::new(&building)?;
+        // Another process may have made it meanwhile.
+        if path.exists() {
+            return Err(StorageError::Exists(path.to_path_buf()).into());
         }
-        fs::create_dir(&building).map_err(StorageError::io("create", &building))?;
         let store = StoreId(random()?);
         {
             let db = open_sled(&building, CACHE_BYTES)?;

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | [`folder`] | a database's folder: created once, opened after, never one for the other |
+//! | [`claim`] | a folder in which one process makes something, and no other |
 //! | [`disk`] | what "durable" means: flush, then fdatasync |
 //! | [`mark`] | the synced high-water mark that shows a rolled-back database |
 //! | [`schema`] | trees, keys and records |
@@ -14,6 +15,7 @@
 //! | [`space`] | refusing work before the disk is full |
 
 pub mod catalog;
+pub mod claim;
 pub mod disk;
 pub mod folder;
 pub mod mark;
