@@ -111,7 +111,7 @@ impl Products {
     ///
     /// # Errors
     /// [`Refusal::Malformed`] when a new product lacks its price or its stock;
-    /// [`Refusal::Unavailable`] when nothing was done; [`Refusal::OutcomeUnknown`].
+    /// [`Refusal::Unavailable`] when nothing was done; [`Refusal::ChangeUnknown`].
     pub async fn put(&self, put: PutProduct, deadline: Instant) -> Result<Product, Refusal> {
         // Repeated after an unknown outcome it could undo somebody's change in between.
         match self.ask(&put, deadline, CallError::certainly_not_done).await? {
@@ -135,7 +135,7 @@ impl Products {
             let timeout = CATALOG_CALL_TIMEOUT.min(left(deadline));
             match self.peers.catalog(call, timeout).await {
                 Ok(reply) => return Ok(reply),
-                Err(error) if !may_repeat(&error) => return Err(Refusal::OutcomeUnknown),
+                Err(error) if !may_repeat(&error) => return Err(Refusal::ChangeUnknown),
                 Err(_) if backoff.pause().await => {}
                 Err(_) => return Err(no_catalog()),
             }

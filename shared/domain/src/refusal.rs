@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Why a request was not done. Each means that nothing was and will be done for that attempt,
-/// except [`Refusal::OutcomeUnknown`].
+/// except [`Refusal::OutcomeUnknown`] and [`Refusal::ChangeUnknown`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// The request is not well formed; the text says what is wrong with it.
@@ -57,6 +57,10 @@ pub enum Refusal {
     /// The order may or may not have been placed.
     #[error("outcome unknown, repeat with the same Idempotency-Key")]
     OutcomeUnknown,
+    /// An administrator's change of a product may or may not have been made. Repeated, it could undo
+    /// what somebody changed in between.
+    #[error("outcome unknown, look at the product before you repeat the change")]
+    ChangeUnknown,
 }
 
 impl Refusal {
@@ -77,13 +81,16 @@ impl Refusal {
             Self::KeyReused => 422,
             Self::HeadersTooLarge => 431,
             Self::Busy | Self::Unavailable(_) => 503,
-            Self::OutcomeUnknown => 504,
+            Self::OutcomeUnknown | Self::ChangeUnknown => 504,
         }
     }
 
     /// After how many seconds a client should try again, where that makes sense.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
-        matches!(self, Self::Busy | Self::Unavailable(_) | Self::OutcomeUnknown).then_some(1)
+        match self {
+            Self::Busy | Self::Unavailable(_) | Self::OutcomeUnknown | Self::ChangeUnknown => Some(1),
+            _ => None,
+        }
     }
 }

@@ -98,6 +98,8 @@ async fn a_change_whose_outcome_is_unknown_is_not_repeated() {
     store.catalog.server.kill().await;
     let unknown = changing.await.unwrap();
     assert_eq!((unknown.status, unknown.header("retry-after")), (504, Some("1")));
+    let told = "outcome unknown, look at the product before you repeat the change";
+    assert_eq!(unknown.message(), told);
 }
 
 #[tokio::test]
