@@ -296,7 +296,7 @@ impl Chooser {
         self.leadership.hear(health.view.clone());
         let Standing::Leads { serving } = standing(&view, &health) else { return false };
         self.leadership.update(|known| {
-            if known.epoch() == view.epoch {
+            if known.lead() == Some((view.cluster, view.epoch, view.leader)) {
                 known.serving = serving;
             }
         });

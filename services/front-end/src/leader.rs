@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use toystore_replication::{Epoch, View};
+use toystore_replication::{ClusterId, Epoch, Member, View};
 
 /// How the leader is reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,12 @@ impl Known {
         self.view.as_ref().map_or(Epoch(0), |view| view.epoch)
     }
 
+    /// Who leads, in which epoch of which cluster: another cluster begins to count anew.
+    #[must_use]
+    pub fn lead(&self) -> Option<(ClusterId, Epoch, Member)> {
+        self.view.as_ref().map(|view| (view.cluster, view.epoch, view.leader))
+    }
+
     /// Why this front end is not ready, if it is not.
     ///
     /// # Errors
@@ -57,13 +63,13 @@ impl Known {
     }
 
     fn adopt(&mut self, view: View) {
-        if self.epoch() != view.epoch || self.view.as_ref().is_some_and(|v| v.leader != view.leader)
-        {
+        let before = self.lead();
+        self.view = Some(view);
+        if self.lead() != before {
             // Nothing is known against a new leader.
             self.reach = Reach::Direct;
             self.serving = false;
         }
-        self.view = Some(view);
     }
 }
 
@@ -165,7 +171,7 @@ impl Default for Leadership {
 
 /// Each change is said once, however often it is found again.
 fn log_news(before: &Known, now: &Known) {
-    if before.epoch() != now.epoch()
+    if before.lead() != now.lead()
         && let Some(view) = &now.view
     {
         let in_sync: Vec<u8> = view.in_sync_ids().iter().map(|id| id.0).collect();
@@ -185,7 +191,7 @@ fn log_news(before: &Known, now: &Known) {
 
 #[cfg(test)]
 mod tests {
-    use toystore_replication::{ClusterId, Incarnation, Member, ReplicaId, Revision, StoreId};
+    use toystore_replication::{Incarnation, ReplicaId, Revision, StoreId};
 
     use super::*;
 
@@ -222,6 +228,9 @@ mod tests {
         leadership.hear(Some(view(1, 3, 6, 2)));
         assert_eq!(leadership.known().reach, Reach::Detour);
         leadership.hear(Some(view(1, 4, 7, 1)));
+        assert_eq!(leadership.known().reach, Reach::Direct);
+        leadership.update(|known| known.reach = Reach::Detour);
+        leadership.read(Some(view(2, 4, 7, 1)));
         assert_eq!(leadership.known().reach, Reach::Direct);
     }
 }

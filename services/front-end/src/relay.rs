@@ -9,7 +9,7 @@ use toystore_host::{Call, CallError};
 use toystore_replication::messages::{
     Forward, Forwarded, ListOrders, OrderReply, PlaceOrder, ReadOrder,
 };
-use toystore_replication::{Epoch, ReplicaId};
+use toystore_replication::{ClusterId, Epoch, ReplicaId, View};
 
 use crate::leader::{Known, Leadership, Reach};
 use crate::peers::Peers;
@@ -63,6 +63,8 @@ relayed! {
 /// The way to the leader of one epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
+    /// Whose epoch it is.
+    cluster: ClusterId,
     /// The epoch.
     pub epoch: Epoch,
     /// Who leads.
@@ -184,7 +186,8 @@ impl Relay {
     async fn superseded(&self, taken: Route) {
         let other_way = |known: &Known| {
             let detour = known.reach == Reach::Detour && taken.via.is_none();
-            known.epoch() != taken.epoch || detour
+            let leads = known.lead().map(|(cluster, epoch, _)| (cluster, epoch));
+            leads != Some((taken.cluster, taken.epoch)) || detour
         };
         self.leadership.wait_for(other_way).await;
     }
@@ -192,7 +195,7 @@ impl Relay {
     /// Waits for other news about the leader than `seen`, at most until `pause` has passed;
     /// whether there are any.
     async fn news(&self, seen: &Known, pause: Duration) -> bool {
-        let news = |known: &Known| known.epoch() != seen.epoch() || known.reach != seen.reach;
+        let news = |known: &Known| known.lead() != seen.lead() || known.reach != seen.reach;
         tokio::time::timeout(pause, self.leadership.wait_for(news)).await.is_ok()
     }
 }
@@ -225,7 +228,8 @@ impl Pauses {
 #[must_use]
 pub fn route(known: &Known, tries: usize) -> Option<Route> {
     let view = known.view.as_ref()?;
-    let direct = Route { epoch: view.epoch, leader: view.leader.id, via: None };
+    let View { cluster, epoch, leader, .. } = view;
+    let direct = Route { cluster: *cluster, epoch: *epoch, leader: leader.id, via: None };
     match known.reach {
         Reach::Nobody => None,
         Reach::Direct => Some(direct),

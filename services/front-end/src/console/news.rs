@@ -68,7 +68,7 @@ pub enum News {
 #[must_use]
 pub fn changes(before: &Known, now: &Known) -> Vec<News> {
     let mut news = Vec::new();
-    if before.epoch() != now.epoch()
+    if before.lead() != now.lead()
         && let Some(view) = &now.view
     {
         news.push(News::Leader { epoch: view.epoch.0, replica: view.leader.id.0 });

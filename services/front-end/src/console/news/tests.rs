@@ -30,6 +30,10 @@ fn what_is_learned_of_the_leader_is_news_once() {
     assert_eq!(changes(&first, &next), [leader(2, 2), News::Left { replica: 3 }, stopped]);
     let back = known(2, 2, &[1, 2, 3]);
     assert_eq!(changes(&next, &back), [News::Joined { replica: 3 }, News::OrdersTaken]);
+    // A catalog of another cluster counts epochs from the beginning, too.
+    let mut other = known(2, 2, &[1, 2, 3]);
+    other.view.iter_mut().for_each(|view| view.cluster = ClusterId(2));
+    assert_eq!(changes(&back, &other), [leader(2, 2)]);
 }
 
 fn cluster(healthy: [bool; 2], catalog: bool, restock: Option<RestockBody>) -> ClusterBody {
