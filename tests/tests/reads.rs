@@ -43,6 +43,35 @@ fn a_front_end_that_wakes_does_not_answer_with_old_stock() {
 }
 
 #[test]
+fn a_front_end_that_gives_the_address_of_another_stays_true() {
+    let mut store = Store::prepare(Plan { front_ends: 2, ..Plan::default() });
+    for name in store.names() {
+        let mut command = store.command(&name);
+        if name == front_end(2) {
+            // The catalog tells the first front end what the second should forget.
+            command.args(["--advertise", &store.address(&front_end(1))]);
+        }
+        store.adopt(&name, command);
+    }
+    store.wait_until_ready();
+    for round in 0..3 {
+        let before = stock(&store, 1).unwrap();
+        for number in [1, 2] {
+            wait_for("a cache hit", || {
+                let url = format!("{}/products/Tux", store.url(number));
+                let response = store.http().get(url).send().ok()?;
+                let status = response.headers().get("cache-status")?.to_str().ok()?.to_owned();
+                status.contains("hit").then_some(())
+            });
+        }
+        bought(&store, &format!("round-{round}"));
+        assert_eq!(stock(&store, 2), Some(before - 1), "an old stock was served");
+        assert_eq!(stock(&store, 1), Some(before - 1));
+    }
+    assert!(store.log("catalog").contains("the lease is not held there"));
+}
+
+#[test]
 fn no_front_end_lags_behind_an_acknowledged_purchase() {
     let store = Store::start(Plan { front_ends: 2, ..Plan::default() });
     let start = stock(&store, 1).unwrap();

@@ -9,7 +9,7 @@ use toystore_coherence::grants::Changes;
 use toystore_coherence::messages::Invalidate;
 use toystore_host::ambient::{self, boot_millis, sleep_until_millis};
 use toystore_host::limits::INVALIDATE_TIMEOUT;
-use toystore_host::{Address, Caller, trace};
+use toystore_host::{Address, CallError, Caller, trace};
 use toystore_mutants::{Mutant, broken};
 
 use crate::shelf::Shelf;
@@ -35,15 +35,19 @@ pub async fn invalidate<D: Database + Send + Sync + 'static>(
 
 async fn tell<D: Database>(shelf: &Shelf<D>, caller: &Caller, holder: Holder, products: Changes) {
     let call = Invalidate { session: holder.session, products };
-    if let Ok(address) = holder.address.parse::<Address>()
-        && caller.call(&address, &call, INVALIDATE_TIMEOUT).await.is_ok()
-    {
-        return;
-    }
+    let why = match holder.address.parse::<Address>() {
+        Ok(address) => match caller.call(&address, &call, INVALIDATE_TIMEOUT).await {
+            Ok(()) => return,
+            // Another front end is there: one that was started again, or has the same address.
+            Err(CallError::Refused(409)) => "the lease is not held there".to_owned(),
+            Err(error) => error.to_string(),
+        },
+        Err(error) => error.to_string(),
+    };
     // No renewal from now on; what was granted before runs out by itself.
     let Some(holder) = shelf.grants().revoke(holder.session) else { return };
     shelf.counts.revoked.inc();
-    tracing::warn!(front_end = %holder.address, "does not answer; waiting for its lease to end");
+    tracing::warn!(front_end = %holder.address, why, "was not told; waiting for its lease to end");
     if !broken(Mutant::DropLeaseAtOnce) {
         sleep_until_millis(holder.until).await;
     }

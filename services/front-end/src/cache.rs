@@ -132,13 +132,17 @@ impl ProductCache {
         }
     }
 
-    /// Forgets what changes. Done before the catalog has its answer; also for a session that is
-    /// over, which can only take away too much.
-    pub fn invalidate(&self, invalidate: &Invalidate) {
+    /// Forgets what changes, and says whether the lease is this cache's: if not, whoever holds it
+    /// was not told. Done before the catalog has its answer; also for another lease, which can only
+    /// take away too much.
+    #[must_use]
+    pub fn invalidate(&self, invalidate: &Invalidate) -> bool {
         for (name, _) in &invalidate.products {
             self.entries.remove(name);
             self.counts.invalidations.inc();
         }
+        // Also one that has run out: renewed in time, it makes its values answers again.
+        self.session() == Some(invalidate.session)
     }
 
     /// The lease to renew; none at first.

@@ -14,8 +14,10 @@ pub fn desk(products: &Products, metrics: Metrics) -> Desk {
 }
 
 async fn invalidate(products: Products, call: Invalidate) -> Result<(), Refusal> {
-    if let Some(cache) = products.cache() {
-        cache.invalidate(&call);
+    // Two front ends may have one address by mistake: a yes of this one for the other's lease would
+    // let a change become visible that the other has not heard of.
+    match products.cache() {
+        Some(cache) if cache.invalidate(&call) => Ok(()),
+        _ => Err(Refusal::NoSuchLease),
     }
-    Ok(())
 }

@@ -61,6 +61,9 @@ pub enum Refusal {
     /// what somebody changed in between.
     #[error("outcome unknown, look at the product before you repeat the change")]
     ChangeUnknown,
+    /// The catalog tells a front end of changes under a lease that this front end does not hold.
+    #[error("this lease is not held here")]
+    NoSuchLease,
 }
 
 impl Refusal {
@@ -74,7 +77,7 @@ impl Refusal {
             Self::ProductNotFound | Self::OrderNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::RequestTimeout => 408,
-            Self::OutOfStock => 409,
+            Self::OutOfStock | Self::NoSuchLease => 409,
             Self::TooLarge(_) => 413,
             Self::UriTooLong(_) => 414,
             Self::NotJson => 415,
@@ -89,7 +92,9 @@ impl Refusal {
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::Busy | Self::Unavailable(_) | Self::OutcomeUnknown | Self::ChangeUnknown => Some(1),
+            Self::Busy | Self::Unavailable(_) | Self::OutcomeUnknown | Self::ChangeUnknown => {
+                Some(1)
+            }
             _ => None,
         }
     }

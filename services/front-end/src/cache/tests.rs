@@ -53,7 +53,7 @@ async fn what_is_there_and_what_is_not_are_both_kept() {
         let Looked::Hit(page) = cache.look(&name()).await else { panic!() };
         let product = page.map(|page| page.product().clone());
         assert_eq!((product, cache.entries()), (answer.product, 1));
-        cache.invalidate(&invalidate());
+        assert!(cache.invalidate(&invalidate()));
         assert!(!is_hit(&cache).await);
     }
 }
@@ -62,7 +62,7 @@ async fn what_is_there_and_what_is_not_are_both_kept() {
 async fn an_invalidation_kills_a_fill_under_way() {
     let cache = leased();
     let under_way = fill(&cache).await;
-    cache.invalidate(&invalidate());
+    assert!(cache.invalidate(&invalidate()));
     complete(under_way, answer(1, true));
     assert_eq!(cache.entries(), 0);
     assert!(!is_hit(&cache).await);
@@ -72,7 +72,7 @@ async fn an_invalidation_kills_a_fill_under_way() {
 async fn a_killed_fill_does_not_get_in_the_way_of_the_next() {
     let cache = leased();
     let old = fill(&cache).await;
-    cache.invalidate(&invalidate());
+    assert!(cache.invalidate(&invalidate()));
     let new = fill(&cache).await;
     complete(new, answer(2, true));
     complete(old, answer(1, true));
@@ -143,4 +143,19 @@ async fn a_look_up_that_is_given_up_passes_its_place_on() {
     let Looked::Miss(next) = looking.await else { panic!() };
     complete(next, answer(1, true));
     assert!(is_hit(&cache).await);
+}
+
+#[tokio::test]
+async fn only_the_lease_it_holds_is_told_here() {
+    let cache = ProductCache::new(CONFIG);
+    assert!(!cache.invalidate(&invalidate()));
+    cache.granted(grant(2), boot_millis());
+    assert!(!cache.invalidate(&invalidate()));
+    cache.granted(grant(1), boot_millis());
+    assert!(cache.invalidate(&invalidate()));
+    // It may still be renewed, with all that was kept under it.
+    let cache = ProductCache::new(CONFIG);
+    cache.granted(Granted { session: SessionId(1), millis: 0 }, boot_millis());
+    assert_eq!(cache.valid_session(), None);
+    assert!(cache.invalidate(&invalidate()));
 }
