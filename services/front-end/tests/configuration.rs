@@ -90,3 +90,48 @@ fn shells_complete_its_options() {
         assert!(script.contains("lease-drift-ms") && script.contains("check-config"), "{script}");
     }
 }
+
+#[test]
+fn no_secret_is_repeated_wherever_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("store.toml"), "catalog = \"http://u:s3kret@h:1\"\n")
+        .unwrap();
+    std::fs::write(folder.path().join("cluster.token"), "a-token-0123456789").unwrap();
+    let told = |variables: &[(&str, &str)], args: &[&str]| {
+        let Output { stdout, stderr, .. } = run(folder.path(), variables, args);
+        let told = String::from_utf8([stdout, stderr].concat()).unwrap();
+        assert!(!told.is_empty() && !told.contains("s3kret"), "{args:?}: {told}");
+        told
+    };
+    let url = "http://user:s3kret@host:10086";
+    for args in [
+        &["--catalog", url][..],
+        &["--advertise=user:s3kret@host:1"],
+        &["--listen=s3kret@host:1"],
+        &["--replicas=1=a:1,2=user:s3kret@b:1"],
+        &["--config=store.toml"],
+        &[url],
+        &["--cache", "on", url],
+    ] {
+        for more in [&[][..], &["--check-config"], &["--print-config"]] {
+            told(&[], &[args, more].concat());
+        }
+    }
+    for args in [&[][..], &["--check-config"], &["--print-config"], &["--help"]] {
+        let variables = [("TOYSTORE_CATALOG", url), ("TOYSTORE_REPLICAS", "1=u:s3kret@h:1")];
+        told(&variables, args);
+    }
+    // Tokens where the names of their files belong.
+    let token = "s3kret0123456789abcdef";
+    let pairs = [("--cluster-token", "--admin-token"), ("--admin-token", "--cluster-token")];
+    for (option, other) in pairs {
+        let sound = [other, "cluster.token", "--listen=127.0.0.1:0"];
+        for more in [&[][..], &["--check-config"]] {
+            let told = told(&[], &[&sound[..], more, &[option, token]].concat());
+            assert!(told.contains(&format!("{option} wants the name of the file")), "{told}");
+        }
+        told(&[], &[option, token, "--print-config"]);
+    }
+    told(&[("TOYSTORE_CLUSTER_TOKEN", token)], &["--help"]);
+    told(&[("TOYSTORE_CLUSTER_TOKEN", token)], &["--print-config"]);
+}

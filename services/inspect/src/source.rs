@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use tokio::runtime::Handle;
+use toystore_config::secret::masked;
 use toystore_host::tokens::TokenError;
 use toystore_host::wire::CallerError;
 use toystore_host::{Address, CallError, Caller, ClusterToken};
@@ -34,12 +35,19 @@ impl FromStr for Place {
         if let Some(rest) = text.strip_prefix("http://") {
             let address = rest.strip_suffix('/').unwrap_or(rest).parse();
             return address.map(Self::Service).map_err(|_| {
+                let text = masked(text);
                 format!("\"{text}\" is no address; write http://host:port, without a path")
             });
         }
         match text {
             "" => Err("an empty text is no source".to_owned()),
-            _ if text.contains("://") => Err(format!("\"{text}\": only http:// is spoken here")),
+            _ if text.contains("://") => {
+                Err(format!("\"{}\": only http:// is spoken here", masked(text)))
+            }
+            // Perhaps an address with a password, which no message may repeat.
+            _ if text.contains('@') && !Path::new(text).exists() => {
+                Err("what has an @ in it is no folder here; write http://host:port".to_owned())
+            }
             _ => Ok(Self::Folder(PathBuf::from(text))),
         }
     }

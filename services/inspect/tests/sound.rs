@@ -226,3 +226,22 @@ fn a_folder_in_use_is_refused_and_its_process_not_disturbed() {
     }
     assert_eq!(store.last().number.0, 5);
 }
+
+#[test]
+fn no_secret_is_repeated() {
+    let token = "secret0123456789abcdef";
+    for args in [
+        &["verify", "http://user:secret@host:1"][..],
+        &["stats", "https://user:secret@host:1/?key=secret"],
+        &["verify", "user:secret@host:1"],
+        &["export", "http://secret@host:1", "--to", "x"],
+        &["--cluster-token", token, "verify", "http://127.0.0.1:1"],
+        &["--cluster-token", token, "--print-config", "verify", "x"],
+        &["--check-config", "verify", "http://user:secret@host:1"],
+        &["http://user:secret@host:1"],
+    ] {
+        let ran = inspect(args);
+        let told = format!("{}{}", ran.out, ran.err);
+        assert!(!told.is_empty() && !told.contains("secret"), "{args:?} {told}");
+    }
+}

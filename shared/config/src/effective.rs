@@ -9,6 +9,7 @@ use crate::file::Contents;
 use crate::given::Given;
 use crate::known::{Known, Opt};
 use crate::problem::Source;
+use crate::secret::{holds_a_secret, names_a_file};
 
 /// A file with the values that hold.
 #[must_use]
@@ -21,6 +22,9 @@ pub fn print(known: &Known, given: &Given, file: &Contents, matches: &ArgMatches
         let line = match value(option, known, given, matches) {
             Some(value) if holds_a_secret(&value) => {
                 format!("# {} holds a password and is not shown # {source}", option.key())
+            }
+            Some(value) if option.key().ends_with("-token") && !names_a_file(value.as_ref()) => {
+                format!("# {} names no file and is not shown # {source}", option.key())
             }
             Some(value) => format!("{} = {} # {source}", option.key(), literal(&value)),
             None => format!("# {} is not set", option.key()),
@@ -57,11 +61,6 @@ fn value(option: &Opt, known: &Known, given: &Given, matches: &ArgMatches<'_>) -
     }
     // The parser puts a variable's value behind that of the flag, which is the one that counts.
     values.next().map(Into::into)
-}
-
-/// Whether it is an address with a password in it.
-fn holds_a_secret(value: &str) -> bool {
-    value.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
 }
 
 fn literal(value: &str) -> String {

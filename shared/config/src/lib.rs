@@ -12,6 +12,7 @@
 //! | [`check`] | every option on its own, then all of them together |
 //! | [`effective`] | the values that hold, and where each comes from |
 //! | [`problem`] | everything that can be wrong |
+//! | [`secret`] | what is never printed |
 
 pub mod check;
 pub mod effective;
@@ -19,11 +20,12 @@ pub mod file;
 pub mod given;
 pub mod known;
 pub mod problem;
+pub mod secret;
 
 use std::ffi::OsString;
 
 use structopt::StructOpt;
-use structopt::clap::{App, AppSettings, Arg, Shell, SubCommand};
+use structopt::clap::{App, AppSettings, Arg, ArgSettings, Shell, SubCommand};
 
 use given::Given;
 use known::Known;
@@ -35,6 +37,20 @@ pub enum Stop {
     Said(String),
     /// It was told something that makes no sense: this text belongs on standard error.
     Misused(String),
+}
+
+impl Stop {
+    /// The same without the secrets among these values: the parser quotes what it does not expect.
+    fn without(self, values: &[String]) -> Self {
+        let mask = |text: String| {
+            let secrets = values.iter().filter(|value| secret::holds_a_secret(value));
+            secrets.fold(text, |text, value| text.replace(value.as_str(), &secret::masked(value)))
+        };
+        match self {
+            Self::Said(text) => Self::Said(mask(text)),
+            Self::Misused(text) => Self::Misused(mask(text)),
+        }
+    }
 }
 
 const CONFIG_HELP: &str = "A TOML file with values for options that neither a flag nor the \
@@ -60,7 +76,21 @@ pub fn read_from<T: StructOpt>(
 ) -> Result<T, Stop> {
     let app = extended(T::clap());
     let known = Known::of(&app);
-    let given = Given::read(&args, &known);
+    let arguments = args.iter().map(|arg| arg.to_string_lossy().into_owned());
+    let values: Vec<_> = arguments
+        .flat_map(|arg| [arg.split_once('=').map(|(_, value)| value.to_owned()), Some(arg)])
+        .flatten()
+        .collect();
+    parse_all(app, &known, args, together).map_err(|stop| stop.without(&values))
+}
+
+fn parse_all<T: StructOpt>(
+    app: App<'_, '_>,
+    known: &Known,
+    args: Vec<OsString>,
+    together: impl Fn(&T) -> Vec<String>,
+) -> Result<T, Stop> {
+    let given = Given::read(&args, known);
     if given.wants_help() {
         return parse(app, args).map(|matches| T::from_clap(&matches));
     }
@@ -68,11 +98,11 @@ pub fn read_from<T: StructOpt>(
         let matches = parse(app, args)?;
         return Err(Stop::Said(completions(extended(T::clap()), &matches)));
     }
-    let mut file = file::read(&known, &given);
+    let mut file = file::read(known, &given);
     let mut problems = std::mem::take(&mut file.problems);
     problems.extend(check::values_of(&file));
     if given.has("check-config") {
-        let sources = check::Sources { args: &args, known: &known, given: &given, file: &file };
+        let sources = check::Sources { args: &args, known, given: &given, file: &file };
         problems.extend(sources.each_alone());
         problems.extend(sources.together(|args| {
             Ok(together(&T::from_clap(&parse(without_environment(extended(T::clap())), args)?)))
@@ -87,7 +117,7 @@ pub fn read_from<T: StructOpt>(
     }
     let matches = parse(app, given.with(&args, &file.used(&given)))?;
     if given.has("print-config") {
-        return Err(Stop::Said(effective::print(&known, &given, &file, &matches)));
+        return Err(Stop::Said(effective::print(known, &given, &file, &matches)));
     }
     Ok(T::from_clap(&matches))
 }
@@ -120,12 +150,21 @@ fn extended<'a>(app: App<'a, 'a>) -> App<'a, 'a> {
                 .help("Says everything that is wrong with it, and exits with 0 or 2"),
         )
         .subcommand(shells);
+    let app = without_values_in_help(app);
     match alone {
         true => app
             .setting(AppSettings::SubcommandsNegateReqs)
             .setting(AppSettings::DisableHelpSubcommand),
         false => app,
     }
+}
+
+/// Left to itself the help shows what the environment says: addresses with passwords, or a token.
+fn without_values_in_help<'a>(mut app: App<'a, 'a>) -> App<'a, 'a> {
+    app.p.opts.iter_mut().for_each(|option| option.b.set(ArgSettings::HideEnvValues));
+    app.p.global_args.iter_mut().for_each(|option| option.b.set(ArgSettings::HideEnvValues));
+    app.p.subcommands = app.p.subcommands.into_iter().map(without_values_in_help).collect();
+    app
 }
 
 /// The parser looks at a variable even where a flag is given.

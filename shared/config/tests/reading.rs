@@ -135,6 +135,11 @@ fn what_holds_is_printed_with_its_source_and_can_be_read_again() {
     assert_eq!(read, Alone { id: 3, data: "a \"b\"".into(), when: Some(7), once: None });
     let printed = said(alone(&["--id=1", "--data=x://u:secret@h", "--print-config"]));
     assert!(!printed.contains("secret") && printed.contains("# when is not set"), "{printed}");
+    // The parser quotes what it does not expect.
+    for args in [&["--id=1", "http://u:secret@h"][..], &["--id=1", "--when=7=u:secret@h"]] {
+        let wrong = misused(alone(args));
+        assert!(!wrong.concat().contains("secret"), "{wrong:?}");
+    }
 }
 
 #[test]

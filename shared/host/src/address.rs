@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use toystore_config::secret::masked;
 use toystore_replication::ReplicaId;
 
 /// The three replicas of a store that nobody configured.
@@ -18,7 +19,7 @@ const MAX_HOST_BYTES: usize = 253;
 #[serde(try_from = "String", into = "String")]
 pub struct Address(Arc<str>);
 
-/// The text is no address.
+/// The text is no address; kept without what may be secret in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is no address; write host:port, as in 127.0.0.1:6060")]
 pub struct NoAddress(String);
@@ -34,7 +35,7 @@ impl Address {
 impl FromStr for Address {
     type Err = NoAddress;
     fn from_str(text: &str) -> Result<Self, NoAddress> {
-        let no_address = || NoAddress(text.to_owned());
+        let no_address = || NoAddress(masked(text));
         let (host, port) = text.rsplit_once(':').ok_or_else(no_address)?;
         let canonical = port.bytes().all(|b| b.is_ascii_digit());
         let valid = valid_host(host) && canonical && port.parse::<u16>().is_ok();
@@ -135,7 +136,7 @@ impl FromStr for ClusterConfig {
 }
 
 fn parse_entry(entry: &str) -> Result<(ReplicaId, Address), ConfigError> {
-    let wrong = || ConfigError::Entry(entry.to_owned());
+    let wrong = || ConfigError::Entry(masked(entry));
     let (id, address) = entry.split_once('=').ok_or_else(wrong)?;
     match id.as_bytes() {
         [digit @ b'1'..=b'9'] => Ok((ReplicaId(digit - b'0'), address.parse()?)),
@@ -163,6 +164,19 @@ mod tests {
         let bad = ["", "host", ":80", "host:", "host:65536", "host:+80", "a b:80", "a/b:80"];
         for bad in bad.into_iter().chain(["u@h:80", "::1:80", "[x]:80", "http://h:80", "h:80/"]) {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_repeated_without_its_password() {
+        let told = |text: &str| text.parse::<Address>().unwrap_err().to_string();
+        assert!(told("127.0.0.1").starts_with("\"127.0.0.1\" is no address"));
+        for secret in ["http://u:secret@h:1", "u:secret@h:1", "h:1/?key=secret"] {
+            assert!(!told(secret).contains("secret"));
+            for entry in [secret.to_owned(), format!("1={secret}"), format!("x={secret}")] {
+                let told = entry.parse::<ClusterConfig>().unwrap_err().to_string();
+                assert!(!told.contains("secret"), "{told}");
+            }
         }
     }
 

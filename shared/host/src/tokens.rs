@@ -10,6 +10,7 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use subtle::ConstantTimeEq;
+use toystore_config::secret::names_a_file;
 use toystore_domain::Refusal;
 
 /// Fewest characters of a token.
@@ -34,6 +35,12 @@ pub enum TokenError {
         #[source]
         error: io::Error,
     },
+    /// There is no such file, and what was given may be the token itself.
+    #[error(
+        "{0} wants the name of the file that holds the token, and names no file; what it says is not \
+         shown, since it may be the token"
+    )]
+    NoFile(&'static str),
     /// What the file holds is no token.
     #[error(
         "the token in {} is not {MIN_TOKEN_CHARS} to {MAX_TOKEN_CHARS} visible characters; \
@@ -54,7 +61,10 @@ impl Secret {
         usable.then(|| Self(text.into()))
     }
 
-    fn read(path: &Path) -> Result<Self, TokenError> {
+    fn read(path: &Path, flag: &'static str) -> Result<Self, TokenError> {
+        if !names_a_file(path) {
+            return Err(TokenError::NoFile(flag));
+        }
         let unreadable = |error| TokenError::Unreadable { path: path.to_owned(), error };
         let file = File::open(path).map_err(unreadable)?;
         let mode = file.metadata().map_err(unreadable)?.permissions().mode();
@@ -89,7 +99,7 @@ impl Secret {
 
 /// Defines a token type of its own, so that the one is never taken for the other.
 macro_rules! token {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $flag:literal) => {
         $(#[$doc])*
         #[derive(Clone)]
         pub struct $name(Secret);
@@ -106,7 +116,7 @@ macro_rules! token {
             /// # Errors
             /// The file cannot be read, or holds no token.
             pub fn read(path: &Path) -> Result<Self, TokenError> {
-                Secret::read(path).map(Self)
+                Secret::read(path, $flag).map(Self)
             }
 
             /// Compares an `Authorization` header's value, in constant time.
@@ -145,10 +155,10 @@ macro_rules! token {
 
 token!(
     /// What the store's own processes show each other.
-    ClusterToken
+    ClusterToken, "--cluster-token"
 );
 
 token!(
     /// What an administrator shows.
-    AdminToken
+    AdminToken, "--admin-token"
 );

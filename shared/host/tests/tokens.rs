@@ -47,4 +47,10 @@ fn a_token_is_never_printed() {
     let token = ClusterToken::new(TOKEN).unwrap();
     let printed = format!("{token:?} {:?}", token.bearer().unwrap());
     assert!(!printed.contains(TOKEN), "{printed}");
+    // Given in place of its file's name.
+    let told = ClusterToken::read(TOKEN.as_ref()).unwrap_err();
+    assert!(!format!("{told} {told:?}").contains(TOKEN), "{told}");
+    assert!(told.to_string().starts_with("--cluster-token wants the name of the file"), "{told}");
+    let told = AdminToken::read("data/run/admin.token".as_ref()).unwrap_err();
+    assert!(told.to_string().contains("cannot read the token in data/run/admin.token"), "{told}");
 }
