@@ -49,10 +49,18 @@ fn a_nearly_full_disk_of_the_catalog_refuses_orders_until_there_is_room() {
     order_until(&store, "an order", |status| status == 200);
     disk.fill_but(8);
     order_until(&store, "a refusal", |status| status == 503);
+    let url = format!("http://{}/readyz", store.address("catalog"));
+    let ready = || store.http().get(&url).send().unwrap();
+    let (status, why) = {
+        let answer = ready();
+        (answer.status(), answer.text().unwrap())
+    };
+    assert!(status == 503 && why.contains("disk: it has no room for changes"), "{why}");
     assert_eq!(store.get(1, "/products/Tux").unwrap().0, 200, "looking is still possible");
     assert_eq!(store.cluster(1).unwrap()["epoch"], 1, "another leader would fare no better");
     disk.make_room();
     order_until(&store, "an order again", |status| status == 200);
+    wait_for("a catalog that is ready again", || (ready().status() == 200).then_some(()));
     store.check_at_rest();
 }
 

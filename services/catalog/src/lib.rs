@@ -14,6 +14,7 @@
 //! | [`survey`] | sums over all products, for the metrics |
 //! | [`restocking`] | how that goes, for people |
 //! | [`desk`] | what it answers to other processes |
+//! | [`readiness`] | what it needs for all its work |
 //! | [`routes`] | which request goes where, over HTTP |
 //! | [`run()`] | opening the database, serving, ending |
 //! | [`operator`] | the unclean choice |
@@ -26,6 +27,7 @@ pub mod invalidation;
 pub mod metrics;
 pub mod operator;
 pub mod options;
+pub mod readiness;
 pub mod recover;
 pub mod restock;
 pub mod restocking;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use prometheus_client::collector::Collector;
@@ -15,6 +16,7 @@ use toystore_host::ops::{Metrics, sizes, times};
 use toystore_host::scrape::{Page, folder_bytes};
 use toystore_storage::space;
 
+use crate::readiness;
 use crate::shelf::Shelf;
 use crate::survey::Survey;
 
@@ -29,6 +31,8 @@ pub struct Counts {
     together: Histogram,
     flushes: Histogram,
     telling: Histogram,
+    /// Since when a transaction is being saved, by the boot clock; 0 while none is.
+    saving_since: Arc<AtomicU64>,
 }
 
 impl Default for Counts {
@@ -40,6 +44,7 @@ impl Default for Counts {
             together: sizes(),
             flushes: times(),
             telling: times(),
+            saving_since: Arc::default(),
         }
     }
 }
@@ -63,7 +68,19 @@ impl Counts {
     /// Commits a transaction; how long it took counts.
     pub fn flush<T>(&self, commit: impl FnOnce() -> T) -> T {
         let _timed = Timed(self.flushes.clone(), Instant::now());
-        commit()
+        self.saving_since.store(boot_millis().max(1), Ordering::Relaxed);
+        let done = commit();
+        self.saving_since.store(0, Ordering::Relaxed);
+        done
+    }
+
+    /// For how long a transaction has been being saved, in milliseconds; 0 while none is.
+    #[must_use]
+    pub fn saving_for(&self, now: u64) -> u64 {
+        match self.saving_since.load(Ordering::Relaxed) {
+            0 => 0,
+            since => now.saturating_sub(since),
+        }
     }
 
     /// So many products change; the front ends are told until the result is dropped.
@@ -90,14 +107,15 @@ impl Counts {
     }
 }
 
-/// Registers everything; the database is in the folder `data`.
+/// Registers everything; the database is in the folder `data`, whose disk is `full` or not.
 pub fn register<D: Database + Send + Sync + 'static>(
     metrics: &Metrics,
     shelf: &Arc<Shelf<D>>,
     survey: &Arc<Survey>,
     data: PathBuf,
+    full: Arc<AtomicBool>,
 ) {
-    let gauges = Gauges { shelf: shelf.clone(), survey: survey.clone(), data };
+    let gauges = Gauges { shelf: shelf.clone(), survey: survey.clone(), data, full };
     metrics.register(|registry| {
         shelf.counts.register(registry);
         registry.register_collector(Box::new(gauges));
@@ -109,6 +127,7 @@ struct Gauges<D> {
     shelf: Arc<Shelf<D>>,
     survey: Arc<Survey>,
     data: PathBuf,
+    full: Arc<AtomicBool>,
 }
 
 impl<D> std::fmt::Debug for Gauges<D> {
@@ -123,11 +142,12 @@ impl<D: Database + Send + Sync + 'static> Collector for Gauges<D> {
         let (epoch, leader, in_sync) = self.shelf.view().map_or((0, 0, 0), |view| {
             (view.epoch.0, u64::from(view.leader.id.0), view.in_sync.len() as u64)
         });
+        let ready = u64::from(readiness::ready(&self.shelf, &self.full).is_ok());
         page.gauges([
             ("epoch", "The epoch known; 0 before the first leader", epoch),
             ("leader", "The id of the leader known; 0 for none", leader),
             ("in_sync_replicas", "Replicas that acknowledge each order", in_sync),
-            ("ready", "Whether the catalog serves", 1),
+            ("ready", "Whether the catalog does all its work", ready),
             ("leases", "Leases that run", self.shelf.leases(boot_millis())),
             ("products", "Products", found.products),
             ("products_sold_out", "Products without stock", found.sold_out),

@@ -90,7 +90,7 @@ pub async fn run(
     let full = Arc::new(AtomicBool::new(false));
     let replicas = options.cluster.replicas.clone();
     let (metrics, survey) = (Metrics::of_process("catalog", &caller), Arc::<Survey>::default());
-    metrics::register(&metrics, &shelf, &survey, options.database.data.clone());
+    metrics::register(&metrics, &shelf, &survey, options.database.data.clone(), full.clone());
     let shared = Shared {
         shelf: shelf.clone(),
         writer: writer.clone(),

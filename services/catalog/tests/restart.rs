@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use toystore_authority::messages::{Propose, Proposed};
 use toystore_coherence::messages::{LookUp, PutProduct, RenewLease};
 use toystore_domain::ProductName;
@@ -14,7 +15,24 @@ use toystore_host::{Address, Caller, ClusterToken};
 use toystore_replication::view::Proposal;
 use toystore_replication::{Incarnation, Member, ReplicaId, Revision, StoreId};
 
-fn start(folder: &Path, address: &str) -> Child {
+/// A process that does not outlive a test that fails.
+struct Running(Child);
+
+impl Running {
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(folder: &Path, address: &str) -> Running {
     let child = Command::new(env!("CARGO_BIN_EXE_toystore-catalog"))
         .args(["serve", "--listen", address, "--replicas", "1=127.0.0.1:9"])
         .arg("--data")
@@ -25,7 +43,17 @@ fn start(folder: &Path, address: &str) -> Child {
         .arg(folder.join("token"))
         .stderr(Stdio::null())
         .spawn();
-    child.unwrap()
+    Running(child.unwrap())
+}
+
+/// The status of `/readyz`, and the body.
+async fn ready(address: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    let asked = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(asked.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    Some((answer.get(9..12)?.parse().ok()?, answer))
 }
 
 #[tokio::test]
@@ -55,6 +83,9 @@ async fn a_change_that_nobody_was_told_of_shows_only_after_the_leases() {
         // Before the first leader it answers nothing about products.
         let refused = caller.call(&to, &look_up, second).await;
         assert!(refused.is_err(), "{refused:?}");
+        if let Some((status, why)) = ready(&address).await {
+            assert!(status == 503 && why.contains("leader: the catalog is new"), "{why}");
+        }
         let propose = Propose { proposal: proposal.clone() };
         if let Ok(Proposed::Accepted(_)) = caller.call(&to, &propose, second).await {
             break;
@@ -65,6 +96,9 @@ async fn a_change_that_nobody_was_told_of_shows_only_after_the_leases() {
     while caller.call(&to, &look_up, second).await.is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    // All that the process before it granted has run out.
+    let answer = ready(&address).await;
+    assert!(answer.as_ref().is_some_and(|(status, _)| *status == 200), "{answer:?}");
     let renew = RenewLease { address: deaf.local_addr().unwrap().to_string(), session: None };
     let sent = Instant::now();
     let granted = caller.call(&to, &renew, second).await.unwrap();
@@ -75,9 +109,17 @@ async fn a_change_that_nobody_was_told_of_shows_only_after_the_leases() {
     let put = PutProduct { name, price: None, stock: Some(7) };
     let changed = caller.call(&to, &put, Duration::from_millis(150)).await;
     assert!(changed.is_err(), "not answered before the lease has run out");
-    catalog.kill().unwrap();
-    catalog.wait().unwrap();
+    catalog.kill();
     let mut catalog = start(folder.path(), &address);
+    let why = loop {
+        match ready(&address).await {
+            Some((503, why)) => break Some(why),
+            // The lease had run out before the port was open.
+            Some(_) => break None,
+            None => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    };
+    assert!(why.is_none_or(|why| why.contains("leases: leases of an earlier process")));
     let seen = loop {
         if let Ok(looked_up) = caller.call(&to, &look_up, second).await {
             break looked_up;
@@ -85,8 +127,7 @@ async fn a_change_that_nobody_was_told_of_shows_only_after_the_leases() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
     let left = lease_ends.saturating_duration_since(Instant::now());
-    catalog.kill().unwrap();
-    catalog.wait().unwrap();
+    catalog.kill();
     println!("cached {cached:?}\nseen {seen:?}\nlease still runs {left:?}");
     assert!(left.is_zero() || seen.product == cached.product, "a stale cache, for {left:?} more");
 }
