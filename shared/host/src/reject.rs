@@ -30,7 +30,9 @@ pub fn allow(path: BoxedFilter<()>, methods: &'static str) -> BoxedFilter<(Respo
             if methods.split(',').any(|allowed| allowed.trim() == method.as_str()) {
                 return Err(warp::reject());
             }
-            Ok(refuse(&Refusal::MethodNotAllowed(methods.to_owned())))
+            // What answers GET answers HEAD, see `serve`.
+            let methods = methods.replace("GET", "GET, HEAD");
+            Ok(refuse(&Refusal::MethodNotAllowed(methods)))
         })
         .boxed()
 }

@@ -184,10 +184,35 @@ async fn a_panic_is_an_answer() {
 }
 
 #[tokio::test]
+async fn a_head_is_answered_as_a_get_without_the_body() {
+    let server = server().await;
+    let ask = |method: &str, path: &str| {
+        server.say(format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
+    };
+    for (path, expected) in [("/hello", 200), ("/nowhere", 404), ("/echo", 405)] {
+        let (get, head) = (ask("GET", path).await, ask("HEAD", path).await);
+        let lines = |answer: &str| -> Vec<String> {
+            let (lines, _) = answer.split_once("\r\n\r\n").unwrap();
+            let same = |line: &&str| !line.starts_with("date") && !line.starts_with("x-request-id");
+            lines.lines().filter(same).map(str::to_owned).collect()
+        };
+        assert_eq!((status(&head), lines(&head)), (expected, lines(&get)), "{get}{head}");
+        assert!(head.ends_with("\r\n\r\n") && !get.ends_with("\r\n\r\n"), "{get}{head}");
+    }
+    // The connection goes on behind it.
+    let mut client = server.connect().await;
+    client.send("HEAD /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let head = client.head().await;
+    assert_eq!(status(&head), 200);
+    client.send(GET).await;
+    assert_eq!(status(&client.answer().await), 200);
+}
+
+#[tokio::test]
 async fn a_wrong_method_is_told_the_right_one() {
     let server = server().await;
     for (request, expected, allowed) in [
-        ("DELETE /hello", 405, Some("allow: GET")),
+        ("DELETE /hello", 405, Some("allow: GET, HEAD")),
         ("GET /echo", 405, Some("allow: POST")),
         ("GET /nowhere", 404, None),
         ("POST /nowhere", 404, None),

@@ -49,7 +49,7 @@ async fn health_and_metrics_are_told() {
     assert!(ready.contains(&format!(r#"{{"data":{{"ready":true,{checks}}}}}"#)), "{ready}");
     assert_eq!(status(&server.say(get("/nowhere")).await), 404);
     let wrong = server.say(get("/livez").replace("GET", "POST")).await;
-    assert!(wrong.starts_with("HTTP/1.1 405") && wrong.contains("allow: GET"), "{wrong}");
+    assert!(wrong.starts_with("HTTP/1.1 405") && wrong.contains("allow: GET, HEAD"), "{wrong}");
 
     metrics.route("orders").measure(async { toystore_host::reply::internal_error() }).await;
     let page = server.say(get("/metrics")).await;

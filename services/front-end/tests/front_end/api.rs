@@ -163,15 +163,36 @@ async fn what_is_no_order_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_head_is_answered_as_a_get_without_the_body() {
+    let store = Store::open(Setup::default()).await;
+    store.buy("a-1").await;
+    for path in
+        ["/products/Tux", "/products", "/orders/1", "/orders/2", "/openapi.json", "/", "/readyz"]
+    {
+        let get = store.get(path).await;
+        let head = store.customer().ask("HEAD", path, "", "").await;
+        assert_eq!((head.status, head.body.as_str()), (get.status, ""), "{path}");
+        for name in ["content-type", "content-length", "etag", "cache-status"] {
+            assert_eq!(head.header(name), get.header(name), "{path} {name}");
+        }
+    }
+    let tag = store.get("/products/Tux").await.header("etag").unwrap().to_owned();
+    let asked = format!("If-None-Match: {tag}\r\n");
+    assert_eq!(store.customer().ask("HEAD", "/products/Tux", &asked, "").await.status, 304);
+    // A stream of events has a head, too, and no end to wait for.
+    assert_eq!(store.customer().ask("HEAD", "/events", "", "").await.status, 200);
+}
+
+#[tokio::test]
 async fn each_path_says_what_may_be_done_with_it() {
     let store = Store::open(Setup::default()).await;
     for (method, path, status, allow) in [
-        ("POST", "/products", 405, Some("GET")),
-        ("DELETE", "/products/Tux", 405, Some("GET, PUT")),
-        ("PUT", "/orders", 405, Some("GET, POST")),
-        ("POST", "/orders/1", 405, Some("GET")),
-        ("POST", "/cluster", 405, Some("GET")),
-        ("POST", "/livez", 405, Some("GET")),
+        ("POST", "/products", 405, Some("GET, HEAD")),
+        ("DELETE", "/products/Tux", 405, Some("GET, HEAD, PUT")),
+        ("PUT", "/orders", 405, Some("GET, HEAD, POST")),
+        ("POST", "/orders/1", 405, Some("GET, HEAD")),
+        ("POST", "/cluster", 405, Some("GET, HEAD")),
+        ("POST", "/livez", 405, Some("GET, HEAD")),
         ("GET", "/internal/invalidate", 405, Some("POST")),
         ("POST", "/internal/invalidate", 401, None),
         ("GET", "/nowhere", 404, None),

@@ -91,10 +91,10 @@ async fn a_browser_that_has_a_file_gets_no_body() {
 async fn the_pages_say_what_may_be_done_with_them() {
     let store = Store::start(Setup::default()).await;
     for (method, path, status, allow) in [
-        ("POST", "/", 405, Some("GET")),
-        ("PUT", "/console", 405, Some("GET")),
-        ("DELETE", "/web/shop.js", 405, Some("GET")),
-        ("POST", "/events", 405, Some("GET")),
+        ("POST", "/", 405, Some("GET, HEAD")),
+        ("PUT", "/console", 405, Some("GET, HEAD")),
+        ("DELETE", "/web/shop.js", 405, Some("GET, HEAD")),
+        ("POST", "/events", 405, Some("GET, HEAD")),
         ("GET", "/web", 404, None),
         ("GET", "/web/", 404, None),
         ("GET", "/web/nothing.js", 404, None),

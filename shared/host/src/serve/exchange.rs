@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
-use hyper::Request;
 use hyper::body::Incoming;
+use hyper::{Method, Request};
 use tokio::sync::Semaphore;
 use toystore_domain::Refusal;
 
@@ -37,7 +37,11 @@ where
     type Error = Infallible;
     type Future = Answering;
 
-    fn call(&self, request: Request<Incoming>) -> Answering {
+    fn call(&self, mut request: Request<Incoming>) -> Answering {
+        // The parser knows what was asked, and leaves the body of its answer out.
+        if *request.method() == Method::HEAD {
+            *request.method_mut() = Method::GET;
+        }
         let (routes, requests) = (S::clone(&self.routes), Arc::clone(&self.requests));
         let turn = Arc::clone(&self.turn);
         // The guard cannot see where a chunked body ends, so nothing may come after it.

@@ -61,19 +61,25 @@ impl Client {
         let _ = self.0.write_all(bytes.as_ref()).await;
     }
 
-    /// Reads one answer with a Content-Length.
-    pub async fn answer(&mut self) -> String {
+    /// Reads the head of one answer.
+    pub async fn head(&mut self) -> String {
         let read = async {
             let mut text = Vec::new();
             while !text.ends_with(b"\r\n\r\n") {
                 text.push(self.0.read_u8().await.unwrap());
             }
-            let head = String::from_utf8(text).unwrap();
-            let mut body = vec![0; length(&head)];
-            self.0.read_exact(&mut body).await.unwrap();
-            head + &String::from_utf8(body).unwrap()
+            String::from_utf8(text).unwrap()
         };
         tokio::time::timeout(PATIENCE, read).await.expect("an answer in time")
+    }
+
+    /// Reads one answer with a Content-Length.
+    pub async fn answer(&mut self) -> String {
+        let head = self.head().await;
+        let mut body = vec![0; length(&head)];
+        let read = self.0.read_exact(&mut body);
+        tokio::time::timeout(PATIENCE, read).await.expect("an answer in time").unwrap();
+        head + &String::from_utf8(body).unwrap()
     }
 
     /// Reads to the end. A connection that is reset fails: its answer may be lost.
