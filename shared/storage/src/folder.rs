@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use toystore_replication::{Fatal, StoreId};
 
 use crate::claim::Claim;
+use crate::format::{self, LAYOUT, NoFormat};
 
 /// Bytes of sled's page cache.
 pub const CACHE_BYTES: u64 = 64 << 20;
@@ -25,8 +26,6 @@ pub const CACHE_BYTES: u64 = 64 << 20;
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// More than any FORMAT file has.
 const MAX_FORMAT_BYTES: u64 = 1024;
-/// The version of the folder's layout.
-const LAYOUT: u32 = 1;
 
 /// Which database a folder holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +57,7 @@ pub enum StorageError {
     /// Another process is making it.
     #[error("another process is making {0}; let it finish, or stop it first")]
     BeingMade(PathBuf),
-    /// It is no folder of this store, or another kind of database, or of a newer program.
+    /// It is no folder of this store, or another kind of database.
     #[error("{path} is not a database of {expected}: {found}")]
     Foreign {
         /// The folder.
@@ -67,6 +66,17 @@ pub enum StorageError {
         expected: String,
         /// What is there.
         found: String,
+    },
+    /// Another version of the program made it.
+    #[error(
+        "{path} has layout {found}, and this program reads layout {LAYOUT} only; use the version that \
+         made it, or move the folder away"
+    )]
+    Layout {
+        /// The folder.
+        path: PathBuf,
+        /// Its layout.
+        found: u32,
     },
     /// Another process has it open.
     #[error("{0} is in use by another process; stop that process first")]
@@ -149,7 +159,7 @@ impl Folder {
             fill(&db, &building)?;
             db.flush().map_err(|error| sled_error(&building, &error))?;
         }
-        let line = format_line(kind, store);
+        let line = format::line(kind, store);
         let format = building.join("FORMAT");
         let mut file = File::create(&format).map_err(StorageError::io("create", &format))?;
         file.write_all(line.as_bytes()).map_err(StorageError::io("write", &format))?;
@@ -226,6 +236,7 @@ impl Folder {
 /// Reads what a folder says it is.
 ///
 /// # Errors
+/// [`StorageError::Layout`] when another version of the program made it;
 /// [`StorageError::Foreign`] when it is not of the `expected` kind.
 pub fn read_format(path: &Path, expected: Option<Kind>) -> Result<(Kind, StoreId), StorageError> {
     if !path.exists() {
@@ -243,8 +254,10 @@ pub fn read_format(path: &Path, expected: Option<Kind>) -> Result<(Kind, StoreId
             return Err(StorageError::damaged(path, format!("its FORMAT file: {error}")));
         }
     };
-    let (kind, store) = parse_format(&text)
-        .ok_or_else(|| StorageError::damaged(path, "its FORMAT file does not read as one"))?;
+    let (kind, store) = format::parse(&text).map_err(|why| match why {
+        NoFormat::Layout(found) => StorageError::Layout { path: path.to_path_buf(), found },
+        NoFormat::Unreadable => StorageError::damaged(path, "its FORMAT file does not read as one"),
+    })?;
     match expected.filter(|expected| *expected != kind) {
         Some(expected) => Err(StorageError::Foreign {
             path: path.to_path_buf(),
@@ -302,34 +315,6 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), StorageError> {
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-fn format_line(kind: Kind, store: StoreId) -> String {
-    let content = format!("toystore {LAYOUT} {kind} {store}");
-    format!("{content} {:08x}\n", checksum(&content))
-}
-
-fn parse_format(text: &str) -> Option<(Kind, StoreId)> {
-    let (content, sum) = text.strip_suffix('\n')?.rsplit_once(' ')?;
-    if u32::from_str_radix(sum, 16).ok()? != checksum(content) {
-        return None;
-    }
-    let ["toystore", layout, kind, store] = content.split(' ').collect::<Vec<_>>()[..] else {
-        return None;
-    };
-    if layout.parse() != Ok(LAYOUT) {
-        return None;
-    }
-    let kind = match kind.strip_prefix("order-") {
-        Some(id) => Kind::Order(id.parse().ok()?),
-        None if kind == "catalog" => Kind::Catalog,
-        None => return None,
-    };
-    Some((kind, StoreId(u128::from_str_radix(store, 16).ok()?)))
-}
-
-fn checksum(content: &str) -> u32 {
-    toystore_codec::checksum(content.as_bytes())
 }
 
 fn open_sled(folder: &Path, cache_bytes: u64) -> Result<sled::Db, StorageError> {

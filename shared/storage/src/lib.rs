@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`folder`] | a database's folder: created once, opened after, never one for the other |
 //! | [`claim`] | a folder in which one process makes something, and no other |
+//! | [`format`](mod@format) | what a folder says of itself |
 //! | [`disk`] | what "durable" means: flush, then fdatasync |
 //! | [`mark`] | the synced high-water mark that shows a rolled-back database |
 //! | [`schema`] | trees, keys and records |
@@ -18,6 +19,7 @@ pub mod catalog;
 pub mod claim;
 pub mod disk;
 pub mod folder;
+pub mod format;
 pub mod mark;
 pub mod orders;
 pub mod salvage;

@@ -231,6 +231,22 @@ fn a_foreign_a_missing_and_a_stripped_folder_are_told_apart() {
 }
 
 #[test]
+fn a_folder_of_another_layout_is_not_called_damaged() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("order-1");
+    OrderStore::create(&dir, ID).unwrap();
+    for content in ["toystore 1 order-1 4ef9caad88af466c4c9b5347b430f05e", "toystore 99 one more"] {
+        let sum = toystore_codec::checksum(content.as_bytes());
+        fs::write(dir.join("FORMAT"), format!("{content} {sum:08x}\n")).unwrap();
+        let error = OrderStore::open(&dir, ID).err().unwrap();
+        let layout = content.split(' ').nth(1).unwrap();
+        let (told, ours) = (error.to_string(), toystore_storage::format::LAYOUT);
+        assert!(!error.is_damage() && told.contains(&format!("has layout {layout}")), "{told}");
+        assert!(told.contains(&format!("reads layout {ours}")), "{told}");
+    }
+}
+
+#[test]
 fn a_second_process_is_kept_out() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("order-1");
