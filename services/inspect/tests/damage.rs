@@ -106,6 +106,28 @@ fn a_key_index_that_differs_is_gone_through() {
 }
 
 #[test]
+fn keys_that_a_crash_left_above_the_end_are_no_damage() {
+    let shop = Shop::new();
+    let path = shop.replica("order-1", 1, &log(20));
+    tamper(&path, "keys", |keys| {
+        keys.insert("left-21", &21_u64.to_be_bytes()).unwrap();
+        keys.insert("left-22", &22_u64.to_be_bytes()).unwrap();
+    });
+    assert_eq!(inspect_folders("verify", &[&path], &[]).code, 0);
+    // With damage elsewhere all is gone through.
+    fs::write(path.join("MARK"), [0; 256]).unwrap();
+    let ran = inspect_folders("verify", &[&path], &[]);
+    says(&ran, &["MARK", "22 keys, each its order's", "2 of them are for orders that a crash"]);
+    let blamed = |line: &&str| line.starts_with("DAMAGED") && line.contains("key index");
+    assert_eq!(ran.out.lines().find(blamed), None);
+    tamper(&path, "keys", |keys| {
+        keys.insert("below", &20_u64.to_be_bytes()).unwrap();
+    });
+    let ran = inspect_folders("verify", &[&path], &[]);
+    says(&ran, &["key below is for order 20, which has key key-20"]);
+}
+
+#[test]
 fn a_rolled_back_folder_is_seen() {
     let shop = Shop::new();
     let path = shop.replica("order-1", 1, &log(20));

@@ -23,8 +23,12 @@ pub fn survey(orders: &Orders, salvage: &Salvage, report: &mut Report) {
     let log = Walk::over(salvage, mark);
     report.judge(name, LOG, &log.wrong, log_is_sound(&log.last));
     if log.whole {
-        let (wrong, rows) = survey_keys(salvage);
+        let Keys { wrong, rows, unfinished } = Keys::of(salvage, log.number);
         report.judge(name, KEYS, &wrong, format!("{rows} keys, each its order's"));
+        if unfinished > 0 {
+            let what = format!("{unfinished} of them are for orders that a crash cut short");
+            report.add(State::Info, name, KEYS, what);
+        }
     } else {
         report.add(State::Unread, name, KEYS, "not every order can be read");
     }
@@ -173,14 +177,40 @@ fn span(first: OrderNumber, last: OrderNumber, how: &str) -> String {
     }
 }
 
-/// Looks up each key's order and each order's key.
-fn survey_keys(salvage: &Salvage) -> (Vec<String>, usize) {
-    let mut wrong = Vec::new();
-    let keys = each(salvage, Tree::Keys, &mut wrong, |key, row, wrong| {
+/// The index of keys.
+struct Keys {
+    wrong: Vec<String>,
+    rows: usize,
+    /// Keys of orders above the log's end: the index is written before the log, and a service takes
+    /// them out when it opens the folder.
+    unfinished: usize,
+}
+
+impl Keys {
+    /// Looks up each key's order and each order's key; the log ends at `end`.
+    fn of(salvage: &Salvage, end: OrderNumber) -> Self {
+        let (mut wrong, mut unfinished) = (Vec::new(), 0);
+        let rows = survey_keys(salvage, &mut wrong, end, &mut unfinished);
+        survey_orders(salvage, &mut wrong);
+        Self { wrong, rows, unfinished }
+    }
+}
+
+fn survey_keys(
+    salvage: &Salvage,
+    wrong: &mut Vec<String>,
+    end: OrderNumber,
+    unfinished: &mut usize,
+) -> usize {
+    each(salvage, Tree::Keys, wrong, |key, row, wrong| {
         let text = key.escape_ascii();
         let Some(number) = read_number(row) else {
             return wrong.push(format!("the row of key {text} is no order number"));
         };
+        if number > end {
+            *unfinished += 1;
+            return;
+        }
         // A row that does not decode is told with the log.
         let Ok(entry) = find(salvage, number) else { return };
         match entry.map(|entry| entry.purchase.key) {
@@ -190,8 +220,11 @@ fn survey_keys(salvage: &Salvage) -> (Vec<String>, usize) {
             }
             Some(_) => {}
         }
-    });
-    each(salvage, Tree::Orders, &mut wrong, |key, record, wrong| {
+    })
+}
+
+fn survey_orders(salvage: &Salvage, wrong: &mut Vec<String>) {
+    each(salvage, Tree::Orders, wrong, |key, record, wrong| {
         for entry in read_row(key, record).unwrap_or_default() {
             let key = entry.purchase.key;
             if let Ok(None) = salvage.row(Tree::Keys, key.as_str().as_bytes()) {
@@ -199,7 +232,6 @@ fn survey_keys(salvage: &Salvage) -> (Vec<String>, usize) {
             }
         }
     });
-    (wrong, keys)
 }
 
 /// An order, in the first row that does not end before it.
