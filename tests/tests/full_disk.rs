@@ -51,11 +51,12 @@ fn a_nearly_full_disk_of_the_catalog_refuses_orders_until_there_is_room() {
     order_until(&store, "a refusal", |status| status == 503);
     let url = format!("http://{}/readyz", store.address("catalog"));
     let ready = || store.http().get(&url).send().unwrap();
-    let (status, why) = {
+    wait_for("a catalog that says why it is not ready", || {
         let answer = ready();
-        (answer.status(), answer.text().unwrap())
-    };
-    assert!(status == 503 && why.contains("disk: it has no room for changes"), "{why}");
+        let status = answer.status();
+        let why = answer.text().unwrap();
+        (status == 503 && why.contains("disk: it has no room for changes")).then_some(())
+    });
     assert_eq!(store.get(1, "/products/Tux").unwrap().0, 200, "looking is still possible");
     assert_eq!(store.cluster(1).unwrap()["epoch"], 1, "another leader would fare no better");
     disk.make_room();
