@@ -121,6 +121,7 @@ impl Shop {
 /// them already, so the folder does not open as sound before.
 fn reserve(path: &Path, held: &[Entry], restocked: Version) {
     let row = |text: &str, value: &[u8], key: &[u8]| {
+        released(path);
         let db = sled::open(path.join("sled")).unwrap();
         db.open_tree(text).unwrap().insert(key, value).unwrap();
     };
