@@ -66,7 +66,7 @@ fn cache(criterion: &mut Criterion) {
     let change = Invalidate { session: SESSION, products: vec![(name.clone(), Version(2))] };
     criterion.bench_function("cache: an invalidation, and the product again", |bencher| {
         bencher.iter(|| {
-            cache.invalidate(black_box(&change));
+            assert!(cache.invalidate(black_box(&change)), "the lease is held");
             fill(&cache, &answer);
         });
     });
