@@ -12,11 +12,8 @@
 
 mod bare;
 mod etcd;
-mod interrupt;
-mod machine;
 mod measure;
 mod options;
-mod plot;
 mod report;
 mod run;
 mod scenarios;
@@ -24,6 +21,7 @@ mod scenarios;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use toystore_figures::{interrupt, machine, plot};
 use toystore_host::exit;
 
 use crate::options::Options;

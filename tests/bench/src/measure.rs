@@ -5,6 +5,6 @@ pub mod fill;
 pub mod load;
 pub mod looking;
 pub mod sled;
-pub mod spread;
-pub mod table;
 pub mod usage;
+
+pub use toystore_figures::{spread, table};

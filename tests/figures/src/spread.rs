@@ -5,8 +5,11 @@ use std::fmt;
 /// The middle one, and the outermost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
+    /// The middle one.
     pub median: f64,
+    /// The smallest.
     pub least: f64,
+    /// The largest.
     pub most: f64,
 }
 

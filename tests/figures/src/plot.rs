@@ -5,7 +5,11 @@ use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use crate::measure::spread::{Spread, number};
+use crate::spread::{Spread, number};
+
+mod curves;
+
+pub use curves::{Curve, Curves, Point};
 
 const SIZE: (u32, u32) = (720, 380);
 const LEGEND_HEIGHT: i32 = 24;
@@ -21,32 +25,51 @@ const COLOURS: [RGBColor; 4] =
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// A plot.
+#[derive(Debug)]
 pub enum Plot {
+    /// Bars in groups.
     Bars(Bars),
+    /// Lines through points.
     Lines(Lines),
+    /// Lines with intervals and marks.
+    Curves(Curves),
 }
 
 /// Bars side by side in groups, each with its spread.
+#[derive(Debug)]
 pub struct Bars {
+    /// Above the plot.
     pub title: &'static str,
+    /// At the axis of x.
     pub x: &'static str,
+    /// At the axis of y.
     pub y: &'static str,
+    /// What the bars of a group are.
     pub kinds: Vec<&'static str>,
+    /// The name of each group, and its bars.
     pub groups: Vec<(String, Vec<Spread>)>,
 }
 
 /// Lines through points.
+#[derive(Debug)]
 pub struct Lines {
+    /// Above the plot.
     pub title: &'static str,
+    /// At the axis of x.
     pub x: &'static str,
+    /// At the axis of y.
     pub y: &'static str,
     /// Whether each step to the right is a multiple.
     pub log_x: bool,
+    /// The name of each line, and its points.
     pub lines: Vec<(&'static str, Vec<(f64, f64)>)>,
 }
 
 impl Plot {
     /// The whole SVG.
+    ///
+    /// # Errors
+    /// It cannot be drawn.
     pub fn svg(&self) -> Result<String> {
         let mut svg = String::new();
         {
@@ -57,6 +80,7 @@ impl Plot {
                 Self::Lines(lines) => {
                     (lines.title, lines.lines.iter().map(|(name, _)| *name).collect())
                 }
+                Self::Curves(curves) => (curves.title.as_str(), curves.names()),
             };
             let below = area.titled(title, (FONT, 18)).map_err(failed)?;
             let (legend, chart) = below.split_vertically(LEGEND_HEIGHT);
@@ -65,6 +89,7 @@ impl Plot {
                 Self::Bars(bars) => bars.draw(&chart),
                 Self::Lines(lines) if lines.log_x => lines.draw_log(&chart),
                 Self::Lines(lines) => lines.draw_linear(&chart),
+                Self::Curves(curves) => curves.draw(&chart),
             }?;
             area.present().map_err(failed)?;
         }
@@ -107,6 +132,8 @@ macro_rules! framed {
             .y_label_area_size(LABELS_WIDTH)
     };
 }
+
+use framed;
 
 /// Axes and lines; the chart's type differs with the scale of its axis.
 macro_rules! lines {

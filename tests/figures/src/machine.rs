@@ -9,9 +9,13 @@ use serde::{Deserialize, Serialize};
 /// A machine.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Machine {
+    /// Processor cores.
     pub cores: usize,
+    /// The processor's name.
     pub cpu: String,
+    /// Memory.
     pub memory_gib: f64,
+    /// The kernel's release.
     pub kernel: String,
     /// Kind and device of the file system that the databases are on.
     pub file_system: String,
@@ -22,6 +26,7 @@ pub struct Machine {
 /// A state of the source.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Source {
+    /// The commit it is at.
     pub commit: String,
     /// Whether there were changes beside it; results themselves are none.
     pub dirty: bool,
@@ -29,6 +34,7 @@ pub struct Source {
 
 impl Machine {
     /// This one, with databases below `data`.
+    #[must_use]
     pub fn this(data: &Path) -> Self {
         Self {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
@@ -44,8 +50,10 @@ impl Machine {
 
 impl Source {
     /// Where this runs.
+    #[must_use]
     pub fn here() -> Self {
-        let changes = ["status", "--porcelain", "--", ".", ":!docs/performance*"];
+        let changes =
+            ["status", "--porcelain", "--", ".", ":!docs/performance*", ":!docs/evaluation*"];
         Self {
             commit: said("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_default(),
             dirty: said("git", &changes).is_none_or(|changes| !changes.is_empty()),
@@ -54,6 +62,7 @@ impl Source {
 }
 
 /// The present day and time in UTC.
+#[must_use]
 pub fn now() -> String {
     said("date", &["-u", "+%Y-%m-%d %H:%M"]).unwrap_or_default()
 }
