@@ -1,0 +1,87 @@
+//! How soon somebody led again, and how soon those who were away had what they missed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::crashes::faults::Fault;
+use crate::crashes::watch::Word;
+
+/// A replica that came back.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub struct CaughtUp {
+    /// Orders that others had and it had not when it came back.
+    pub missed: u64,
+    /// From when it was started again, or went on, until it had them and was in sync.
+    pub ms: f64,
+}
+
+/// From a fault that hit the leader to the first word of a new one.
+#[must_use]
+pub fn new_leader_ms(fault: &Fault, words: &[Vec<Word>]) -> Option<f64> {
+    if !fault.hit_the_leader {
+        return None;
+    }
+    let all = || words.iter().flatten();
+    let before = all().filter(|word| word.at_ms < fault.at_ms).map(|word| word.epoch).max()?;
+    let new = all().filter(|w| w.at_ms >= fault.at_ms && w.leads && w.epoch > before);
+    new.map(|word| word.at_ms - fault.at_ms).min_by(f64::total_cmp)
+}
+
+/// How the replica of this id, from 1, caught up; none when it was not away, or never did.
+#[must_use]
+pub fn caught_up(fault: &Fault, id: usize, words: &[Vec<Word>]) -> Option<CaughtUp> {
+    if !fault.who.contains(&format!("order-{id}")) {
+        return None;
+    }
+    let own = words.get(id.checked_sub(1)?)?;
+    let had = own.iter().rev().find(|word| word.at_ms < fault.at_ms)?.last;
+    let others = words.iter().enumerate().filter(|(index, _)| index + 1 != id);
+    let others = others.flat_map(|(_, words)| words.iter());
+    let until = |time: f64| others.clone().filter(move |word| word.at_ms <= time);
+    let wanted = until(fault.healed_ms).map(|word| word.last).max()?;
+    let back = own.iter().find(|word| {
+        let epoch = until(word.at_ms).map(|other| other.epoch).max();
+        word.at_ms > fault.healed_ms
+            && word.serves
+            && word.last >= wanted
+            && Some(word.epoch) >= epoch
+    })?;
+    Some(CaughtUp { missed: wanted.saturating_sub(had), ms: back.at_ms - fault.healed_ms })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(at_ms: f64, epoch: u64, leads: bool, last: u64) -> Word {
+        Word { at_ms, epoch, leads, serves: true, last }
+    }
+
+    fn fault() -> Fault {
+        let who = vec!["order-1".to_owned()];
+        Fault { who, hit_the_leader: true, at_ms: 10.0, healed_ms: 50.0, in_the_middle: true }
+    }
+
+    #[test]
+    fn a_new_leader_is_one_of_a_later_epoch() {
+        let words =
+            [vec![word(5.0, 1, true, 3)], vec![word(12.0, 1, false, 3), word(30.0, 2, true, 3)]];
+        assert_eq!(new_leader_ms(&fault(), &words), Some(20.0));
+        let follower = Fault { hit_the_leader: false, ..fault() };
+        assert_eq!(new_leader_ms(&follower, &words), None);
+        assert_eq!(new_leader_ms(&fault(), &words[..1]), None);
+    }
+
+    #[test]
+    fn who_was_away_is_back_when_it_has_what_it_missed() {
+        let own = vec![
+            word(5.0, 1, true, 3),
+            word(60.0, 1, true, 3),
+            word(70.0, 2, false, 9),
+            word(80.0, 2, false, 12),
+        ];
+        let other = vec![word(5.0, 1, false, 3), word(45.0, 2, true, 9), word(65.0, 2, true, 12)];
+        let words = [own, other];
+        assert_eq!(caught_up(&fault(), 1, &words), Some(CaughtUp { missed: 6, ms: 20.0 }));
+        assert_eq!(caught_up(&fault(), 2, &words), None);
+    }
+}
