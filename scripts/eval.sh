@@ -3,13 +3,15 @@
 # report.md, tables as CSV, plots as SVG, all of it from what it has just measured.
 #
 # Usage: scripts/eval.sh [--quick] [--only NAME,…] [--inject-delay PLACE:MS,…] [--seed S]
-#                        [--repeats N] [--report-only] [--data DIR] [--results DIR]
+#                        [--repeats N] [--scale PERCENT] [--report-only] [--data DIR]
+#                        [--results DIR]
 #   --quick        smaller sizes, in at most two minutes: shows that everything works
 #   --only NAME,…  load, sweep, distances, crashes, or single crashes; eval --help lists them
 #   --inject-delay PLACE:MS,…  for the part "distances": client:50 puts 50 ms between customers and
 #                  the front end, inside:5 puts 5 ms between the front end and what is behind it
 #   --seed S       repeats a run's choices
 #   --repeats N    how often comparisons are repeated at most
+#   --scale PERCENT  sizes in percent of the usual ones
 #   --report-only  measures nothing, writes the report anew
 #   --data DIR     where databases are made and removed again (default target/eval-data)
 #   --results DIR  where the report goes (default docs/evaluation)

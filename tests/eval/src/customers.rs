@@ -145,10 +145,10 @@ impl Customers {
                 if customer.patient.has_lost_hope() {
                     break;
                 }
-                if let Some((toy, stock)) = customer.look().await {
-                    if let Some(purchase) = customer.shopper.decide(&toy, stock) {
-                        customer.buy(purchase).await;
-                    }
+                if let Some((toy, stock)) = customer.look().await
+                    && let Some(purchase) = customer.shopper.decide(&toy, stock)
+                {
+                    customer.buy(purchase).await;
                 }
             }
         });

@@ -26,6 +26,16 @@ impl Kind {
             Self::OrderLookUp => "order look-up",
         }
     }
+
+    /// The same, with its article.
+    #[must_use]
+    pub fn one(self) -> &'static str {
+        match self {
+            Self::LookUp => "a look-up",
+            Self::Buy => "a buy",
+            Self::OrderLookUp => "an order look-up",
+        }
+    }
 }
 
 /// Times of requests that were answered with success.

@@ -48,9 +48,14 @@ pub struct Options {
     /// Repeats a run's choices; made up when left out, and named in the report
     #[structopt(long)]
     pub seed: Option<u64>,
-    /// How often comparisons are repeated at most, 2 to 100
+    /// How often comparisons are repeated at most, 2 to 100; crashes at most three times
+    /// [default: 10; 3 with --quick]
     #[structopt(long, value_name = "N", parse(try_from_str = repeats))]
     pub repeats: Option<usize>,
+    /// Sizes in percent of the usual ones, 1 to 1000, for a slow machine or a long look
+    #[structopt(long, value_name = "PERCENT", default_value = "100",
+        parse(try_from_str = percent))]
+    pub scale: usize,
     /// Measures nothing: writes the report out of what was measured before
     #[structopt(long)]
     pub report_only: bool,
@@ -60,6 +65,11 @@ pub struct Options {
     /// Where the report goes
     #[structopt(long, value_name = "DIR", default_value = "docs/evaluation")]
     pub results: PathBuf,
+}
+
+fn percent(text: &str) -> Result<usize, &'static str> {
+    let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
+    number.ok_or("must be a whole number from 1 to 1000")
 }
 
 fn repeats(text: &str) -> Result<usize, &'static str> {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use toystore_figures::plot::{Curves, Plot};
 
 use crate::crashes::Crashes;
+use crate::figure::count;
 use crate::parts::Record;
 use crate::parts::load::Load;
 use crate::parts::sweep::Sweep;
@@ -43,6 +44,17 @@ impl Section {
     fn say(&mut self, text: impl AsRef<str>) {
         self.text += text.as_ref().trim_end();
         self.text += "\n\n";
+    }
+
+    /// Errors where nothing went wrong on purpose: something disturbed the measurement.
+    fn say_errors(&mut self, errors: u64) {
+        if errors > 0 {
+            self.say(format!(
+                "**Customers saw {}** although nothing went wrong on purpose; times until the \
+                 repeat succeeded are in the figures. Was the machine quiet?",
+                count(errors, "error", "errors")
+            ));
+        }
     }
 
     fn csv(&mut self, name: &str, head: &[&str], rows: &[Vec<String>]) -> Result<()> {

@@ -46,10 +46,15 @@ impl Sizes {
     pub fn of(options: &Options) -> Self {
         let mut sizes = if options.quick { Self::quick() } else { Self::full() };
         if let Some(repeats) = options.repeats {
-            (sizes.repeats, sizes.crash_repeats) = (repeats, repeats);
+            sizes.repeats = repeats;
+            sizes.crash_repeats = sizes.crash_repeats.min(repeats);
         }
         if !options.inject_delay.is_empty() {
             sizes.distances.clone_from(&options.inject_delay);
+        }
+        let Self { load, far_load, sweep, far_sweep, crash, .. } = &mut sizes;
+        for size in [load, far_load, sweep, far_sweep, crash] {
+            *size = (*size * options.scale).div_ceil(100);
         }
         sizes
     }

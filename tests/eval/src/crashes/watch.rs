@@ -79,12 +79,16 @@ fn word(page: &str, at_ms: f64) -> Option<Word> {
         line.parse::<u64>().ok()
     };
     let plays = |role: &str| value(&format!("toystore_role{{role=\"{role}\"}}")) == Some(1);
-    let leads = plays("leader");
+    let (leads, follows) = (plays("leader"), plays("follower"));
+    // One that starts has read nothing yet: its numbers are zeros that mean nothing.
+    if !(leads || follows || plays("catching_up") || plays("taking_over")) {
+        return None;
+    }
     Some(Word {
         at_ms,
         epoch: value("toystore_epoch")?,
         leads,
-        serves: leads || plays("follower"),
+        serves: leads || follows,
         last: value("toystore_last_order_number")?,
     })
 }
@@ -99,6 +103,7 @@ mod tests {
                     toystore_role{role=\"follower\"} 1\ntoystore_last_order_number 17\n";
         let wanted = Word { at_ms: 1.0, epoch: 3, leads: false, serves: true, last: 17 };
         assert_eq!(word(page, 1.0), Some(wanted));
-        assert_eq!(word("toystore_epoch 3\n", 1.0), None);
+        let starting = page.replace("follower\"} 1", "follower\"} 0");
+        assert_eq!(word(&starting, 1.0), None);
     }
 }

@@ -43,6 +43,7 @@ pub(super) fn section(kept: &Kept) -> Result<Section> {
         section.say(means(&far_groups));
         section.csv("distances", HEAD, &rows(&record.data))?;
         section.say("Each repeat is in [distances.csv](distances.csv).");
+        section.say_errors(record.data.errors());
     }
     section.say(
         "The difference is the mean without the cache less the mean with it, in ms; above 0 the \
@@ -129,11 +130,11 @@ fn sentence(kind: Kind, groups: &[Group<'_>]) -> Option<String> {
     let mut clauses = Vec::new();
     for (verb, list) in [("lowers", list(Effect::Above)), ("raises", list(Effect::Below))] {
         if !list.is_empty() {
-            clauses.push(format!("the cache {verb} the mean of a {}, {list}", kind.name()));
+            clauses.push(format!("the cache {verb} the mean of {}, {list}", kind.one()));
         }
     }
     if !unclear.is_empty() {
-        clauses.push(format!("no difference shown for a {} at {unclear}", kind.name()));
+        clauses.push(format!("no difference shown for {} at {unclear}", kind.one()));
     }
     (!clauses.is_empty()).then(|| clauses.join("; "))
 }
@@ -236,6 +237,7 @@ mod tests {
                 (kind == Kind::LookUp).then(|| Latency::of(vec![*mean], 1.0)).flatten()
             }),
             hit_ratio: cached.then_some(0.9),
+            errors: 0,
         };
         let cells = on.iter().enumerate().map(|item| cell(true, item));
         Sweep { cells: cells.chain(off.iter().enumerate().map(|item| cell(false, item))).collect() }

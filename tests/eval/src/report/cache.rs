@@ -19,13 +19,15 @@ pub(super) fn section(record: Option<&Record<Sweep>>) -> Result<Section> {
     };
     section.say(format!(
         "Each customer looks at {} toys, one after the other, and with probability p buys what it \
-         looked at; then it looks up its orders. Mean latency in ms, with the cache of the front \
+         looked at; then it looks up its orders. A fifth as many looks go before, \
+         uncounted. Mean latency in ms, with the cache of the front \
          end on and off. A purchase takes the toy out of the cache.",
         sizes.sweep
     ));
     section.say(means(&data.groups()));
     section.csv("sweep", HEAD, &rows(data))?;
     section.say("Each repeat is in [sweep.csv](sweep.csv).");
+    section.say_errors(data.errors());
     for kind in Kind::ALL {
         let name = format!("sweep-{}", kind.name().replace(' ', "-"));
         section.plot(&name, over_probability(&data.groups(), kind))?;
@@ -108,7 +110,7 @@ fn over_probability(groups: &[Group<'_>], kind: Kind) -> Curves {
         }
     };
     Curves {
-        title: format!("Mean latency of a {}, with intervals of 95 %", kind.name()),
+        title: format!("Mean latency of {}, with intervals of 95 %", kind.one()),
         x: "p, the probability that a look leads to a purchase",
         y: "mean latency, ms",
         curves: vec![curve(true), curve(false)],

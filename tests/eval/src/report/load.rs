@@ -6,7 +6,7 @@ use toystore_figures::table::table;
 use super::{NOT_MEASURED, Section};
 use crate::distance::Distance;
 use crate::estimate::Estimate;
-use crate::figure::{NONE, fine, or_none};
+use crate::figure::{NONE, or_none};
 use crate::latency::{Kind, Latency};
 use crate::parts::Record;
 use crate::parts::load::Load;
@@ -57,6 +57,7 @@ pub(super) fn section(record: Option<&Record<Load>>) -> Result<Section> {
     let head = "distance,repeat,kind,count,mean_ms,p50_ms,p95_ms,p99_ms,per_second";
     section.csv("load", &head.split(',').collect::<Vec<_>>(), &csv)?;
     section.say("Each repeat is in [load.csv](load.csv).");
+    section.say_errors(data.runs.iter().map(|run| run.errors).sum());
     beside_python(&mut section, data, &distances);
     Ok(section)
 }
@@ -82,8 +83,8 @@ fn beside_python(section: &mut Section, load: &Load, distances: &[Distance]) {
         "Beside these, the means that the lab's earlier solution in Python reports. **They do not \
          compare:** they are of another machine and were taken over a wide-area network, whose way \
          there and back (45 to 60 ms in the lab) is most of them; how durable its orders were is \
-         another matter too. Of the lines below those with a delay before the front end come \
-         nearest to its circumstances.",
+         another matter too. The lines with a delay before the front end come nearest to its \
+         circumstances.",
     );
     let ours = distances.iter().map(|distance| {
         let means = Kind::ALL.map(|kind| {
@@ -101,11 +102,11 @@ fn beside_python(section: &mut Section, load: &Load, distances: &[Distance]) {
         let mean = |kind| estimate(load, *distance, kind, |latency| latency.mean_ms);
         let beyond = Kind::ALL.map(|kind| {
             let beyond = mean(kind).map(|mean| mean.mean - distance.ms());
-            format!("{} ms of a {}", or_none(beyond), kind.name())
+            format!("{} ms to {}", or_none(beyond), kind.one())
         });
         section.say(format!(
-            "With {} ms of delay the store adds {} to it.",
-            fine(distance.ms()),
+            "With {} ms of delay the store and this machine add to it {}.",
+            distance.ms(),
             beyond.join(", ")
         ));
     }

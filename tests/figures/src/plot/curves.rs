@@ -9,6 +9,8 @@ use super::{COLOURS, Canvas, FONT, LABELS_WIDTH, failed, framed, tick};
 const ROWS: usize = 4;
 /// What the names of marks take of the height, each row.
 const ROW_HEIGHT: f64 = 0.055;
+/// Between the intervals of two lines at one x, as a part of the width.
+const WHISKER_STEP: f64 = 0.006;
 
 /// Lines through points that may have intervals.
 #[derive(Debug)]
@@ -88,7 +90,9 @@ impl Curves {
             let text = EmptyElement::at((*x, y)) + Text::new(name.clone(), (3, 2), (FONT, 12));
             chart.draw_series([text]).map_err(failed)?;
         }
-        for (curve, colour) in self.curves.iter().zip(COLOURS) {
+        for ((index, curve), colour) in self.curves.iter().enumerate().zip(COLOURS) {
+            // Beside each other, so that none hides another.
+            let aside = right * WHISKER_STEP * index as f64;
             for piece in &curve.pieces {
                 let points = piece.iter().map(|point| (point.x, point.y));
                 let line = LineSeries::new(points.clone(), colour.stroke_width(2));
@@ -99,7 +103,8 @@ impl Curves {
                 }
                 let whiskers = piece.iter().filter_map(|point| Some((point.x, point.interval?)));
                 let whiskers = whiskers.map(|(x, (low, high))| {
-                    PathElement::new([(x, low.max(0.0)), (x, high)], colour.stroke_width(1))
+                    let x = x + aside;
+                    PathElement::new([(x, low.max(0.0)), (x, high)], colour.stroke_width(2))
                 });
                 chart.draw_series(whiskers).map_err(failed)?;
             }
