@@ -52,6 +52,8 @@ pub struct Record<T> {
     pub source: Source,
     /// On what.
     pub machine: Machine,
+    /// Whether the programs were built for speed.
+    pub release: bool,
     /// Whether it was a quick run.
     pub quick: bool,
     /// Its seed.

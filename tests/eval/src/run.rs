@@ -147,6 +147,8 @@ impl Keep<'_> {
             date: now(),
             source: self.source.clone(),
             machine: self.machine.clone(),
+            // The store's programs lie beside this one, and were built as it was.
+            release: !cfg!(debug_assertions),
             quick: self.options.quick,
             seed: self.study.seed,
             sizes: self.study.sizes.clone(),

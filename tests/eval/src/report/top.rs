@@ -24,6 +24,7 @@ fn run<'a, T>(name: &'static str, record: Option<&'a Record<T>>) -> Option<Run<'
         format!("[{name}]({name}.json)"),
         record.date.clone(),
         format!("{}{dirty}", record.source.commit),
+        if record.release { "release" } else { "**debug**" }.to_owned(),
         if record.quick { "quick" } else { "full" }.to_owned(),
         record.seed.to_string(),
         fine(record.seconds),
@@ -52,7 +53,7 @@ pub(super) fn section(kept: &Kept) -> Section {
             quick.join(", ")
         ));
     }
-    let head = ["part", "measured (UTC)", "commit", "size", "seed", "took s"];
+    let head = ["part", "measured (UTC)", "commit", "build", "size", "seed", "took s"];
     let rows: Vec<_> = runs.iter().map(|run| run.row.clone()).collect();
     section.say(table(&head, &rows));
     let mut machines: Vec<_> = runs.iter().map(|run| run.machine).collect();
