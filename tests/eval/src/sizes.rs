@@ -92,7 +92,7 @@ impl Sizes {
             probabilities: vec![0.0, 0.2, 0.4, 0.6, 0.8],
             far_probabilities: vec![0.0, 0.8],
             repeats: 3,
-            crash: 400,
+            crash: 1000,
             crash_repeats: 1,
             away: Duration::from_millis(400),
             distances: vec![Distance::Client(10.0), Distance::Inside(5.0)],

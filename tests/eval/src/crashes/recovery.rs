@@ -63,8 +63,9 @@ mod tests {
 
     #[test]
     fn a_new_leader_is_one_of_a_later_epoch() {
-        let words =
-            [vec![word(5.0, 1, true, 3)], vec![word(12.0, 1, false, 3), word(30.0, 2, true, 3)]];
+        // The old one may still say that it leads.
+        let old = vec![word(5.0, 1, true, 3), word(11.0, 1, true, 3)];
+        let words = [old, vec![word(12.0, 1, false, 3), word(30.0, 2, true, 3)]];
         assert_eq!(new_leader_ms(&fault(), &words), Some(20.0));
         let follower = Fault { hit_the_leader: false, ..fault() };
         assert_eq!(new_leader_ms(&follower, &words), None);
