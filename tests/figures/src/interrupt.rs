@@ -15,14 +15,20 @@ pub fn heed(folder: PathBuf) {
     std::thread::spawn(move || {
         // Without a way to hear of signals the first one ends it at once.
         if signals::wait().is_ok() {
-            for child in children() {
-                // One that has ended already is as good.
-                let _ = kill_process(child, Signal::KILL);
-            }
+            end_children();
             let _ = fs::remove_dir_all(&folder);
+            // Another thread may have started one meanwhile, as after a crash on purpose.
+            end_children();
             process::exit(INTERRUPTED);
         }
     });
+}
+
+fn end_children() {
+    for child in children() {
+        // One that has ended already is as good.
+        let _ = kill_process(child, Signal::KILL);
+    }
 }
 
 /// The processes whose parent this one is.
