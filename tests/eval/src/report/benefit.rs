@@ -8,7 +8,7 @@ use super::cache::{HEAD, means, rows};
 use super::{Kept, NOT_MEASURED, Section};
 use crate::distance::Distance;
 use crate::estimate::{Effect, Estimate};
-use crate::figure::{NONE, fine, percent};
+use crate::figure::{NONE, count, fine, percent};
 use crate::latency::Kind;
 use crate::parts::sweep::Group;
 
@@ -143,8 +143,8 @@ fn sentence(kind: Kind, groups: &[Group<'_>]) -> Option<String> {
 fn answer(groups: &[Group<'_>]) -> String {
     let look_ups: Vec<_> =
         groups.iter().filter_map(|group| Some((group, group.benefit(Kind::LookUp)?))).collect();
-    let count = |effect| look_ups.iter().filter(|(_, b)| b.effect() == effect).count();
-    let (lower, higher, all) = (count(Effect::Above), count(Effect::Below), look_ups.len());
+    let with = |effect| look_ups.iter().filter(|(_, b)| b.effect() == effect).count();
+    let (lower, higher, all) = (with(Effect::Above), with(Effect::Below), look_ups.len());
     let mut text = match (lower, higher) {
         (0, 0) => format!("No benefit is shown: in none of {all} comparisons do look-ups differ."),
         (lower, 0) if lower == all => {
@@ -187,8 +187,9 @@ fn answer(groups: &[Group<'_>]) -> String {
     let slower = buys.filter(|benefit| benefit.effect() == Effect::Below).count();
     if slower > 0 {
         text += &format!(
-            " Purchases pay for it: they are slower with the cache in {slower} comparisons, for \
-             each waits until the front end has forgotten the toy."
+            " Purchases pay for it: they are slower with the cache in {}, for each waits until the \
+             front end has forgotten the toy.",
+            count(slower as u64, "comparison", "comparisons")
         );
     }
     text

@@ -183,6 +183,6 @@ fn same(crashes: &Crashes) -> String {
         format!("**in {} of {runs} runs something is wrong; see the table.**", runs - good)
     };
     format!(
-        "**Do all replicas end with the same database?** {verdict} Of {runs} runs {lost}; {rest}"
+        "**Do all replicas end with the same database?** {verdict} Over {runs} runs {lost}; {rest}"
     )
 }
