@@ -29,12 +29,18 @@ pub mod watch;
 
 /// How likely a look leads to a purchase.
 pub const PROBABILITY: f64 = 0.8;
+/// A run takes so many times as long as its shopping: it also starts a store and looks at it.
+const WITH_THE_REST: f64 = 2.0;
+/// For a trial, so many times fewer looks.
+const TRIAL: usize = 20;
 /// A piece of a timeline.
 pub const PIECE_MS: f64 = 100.0;
 
 /// What was measured.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Crashes {
+    /// Looks of each customer: as many as were wanted, or as there was time for.
+    pub looks: usize,
     /// One after the other.
     pub runs: Vec<Run>,
 }
@@ -107,20 +113,34 @@ pub fn steps(sizes: &Sizes, scenarios: &[&Scenario]) -> usize {
 /// # Errors
 /// A store does not start, or its log cannot be read.
 pub fn measure(study: &Study, scenarios: &[&Scenario], limit: Limit) -> Result<Crashes> {
-    let mut runs = Vec::new();
+    let (looks, mut runs) = (looks(study, steps(&study.sizes, scenarios))?, Vec::new());
     for repeat in 1..=study.sizes.crash_repeats {
         let over = repeat > 1 && limit.is_over();
         for scenario in [&QUIET].into_iter().chain(scenarios.iter().copied()) {
             study.step(&format!("{}, repeat {repeat}", scenario.title));
             if !over {
-                runs.push(run(study, scenario, repeat)?);
+                runs.push(run(study, scenario, repeat, looks)?);
             }
         }
     }
-    Ok(Crashes { runs })
+    Ok(Crashes { looks, runs })
 }
 
-fn run(study: &Study, scenario: &Scenario, repeat: usize) -> Result<Run> {
+/// How many looks of each customer there is time for; all runs must have the same.
+fn looks(study: &Study, runs: usize) -> Result<usize> {
+    let [.., all] = study.sizes.limits;
+    let time = all.div_f64(runs as f64 * WITH_THE_REST).as_secs_f64();
+    let wanted = study.sizes.crash;
+    let some = wanted.div_ceil(TRIAL);
+    let shop = Shop::open(Make { cached: true, front_ends: 1, distance: Distance::None })?;
+    let urls = shop.urls.clone();
+    let seed = study.seed;
+    let party = Party { urls, clients: CLIENTS, probability: PROBABILITY, toys: toys(), seed };
+    let seconds = Customers::new(&party, Instant::now())?.shop(some);
+    Ok(wanted.min((some as f64 * time / seconds).ceil() as usize))
+}
+
+fn run(study: &Study, scenario: &Scenario, repeat: usize, iterations: usize) -> Result<Run> {
     let (sizes, seed) = (&study.sizes, study.seed.wrapping_add(repeat as u64 * 1000));
     let mut shop = Shop::open(Make { cached: true, front_ends: 1, distance: Distance::None })?;
     shop.store.wait_until_in_sync();
@@ -129,7 +149,7 @@ fn run(study: &Study, scenario: &Scenario, repeat: usize) -> Result<Run> {
     let begun = Instant::now();
     let watch = Watch::begin(&shop.store, begun);
     let mut customers = Customers::new(&party, begun)?;
-    let (progress, iterations) = (customers.progress(), sizes.crash);
+    let progress = customers.progress();
     let shopping = thread::spawn(move || (customers.shop(iterations), customers));
     let expected = (CLIENTS as f64 * iterations as f64 * PROBABILITY) as u64;
     let scene = Scene { progress: &progress, expected, away: sizes.away, begun };

@@ -52,6 +52,12 @@ impl Estimate {
         Self::of(&pairs.iter().map(|(first, second)| first - second).collect::<Vec<_>>())
     }
 
+    /// The difference the other way round.
+    #[must_use]
+    pub fn negated(&self) -> Self {
+        Self { mean: -self.mean, ..*self }
+    }
+
     /// From where to where, if that can be said.
     #[must_use]
     pub fn interval(&self) -> Option<(f64, f64)> {

@@ -94,7 +94,7 @@ impl Sizes {
             repeats: 3,
             crash: 1000,
             crash_repeats: 1,
-            away: Duration::from_millis(400),
+            away: Duration::from_millis(1500),
             distances: vec![Distance::Client(10.0), Distance::Inside(5.0)],
             limits: [10, 25, 25, 60].map(Duration::from_secs),
         }

@@ -120,7 +120,9 @@ fn sentence(kind: Kind, groups: &[Group<'_>]) -> Option<String> {
         })
     };
     let by = |(group, benefit): (&Group<'_>, Estimate)| {
-        let (by, part) = (fine(benefit.mean.abs()), part(group, kind).unwrap_or_default());
+        // What raises is told as a rise.
+        let benefit = if benefit.mean < 0.0 { benefit.negated() } else { benefit };
+        let (by, part) = (fine(benefit.mean), part(group, kind).unwrap_or_default());
         let part = part.trim_start_matches('-').to_owned();
         format!("at p = {} by {by} ms ({part}; {})", group.probability, benefit.interval_shown())
     };
@@ -255,6 +257,7 @@ mod tests {
         let slower = sweep([2.0, 2.1, 1.9], [1.0, 1.1, 0.9]);
         let text = sentence(Kind::LookUp, &slower.groups()).unwrap();
         assert!(text.starts_with("the cache raises"), "{text}");
+        assert!(text.contains("by 1.00 ms (100.0 %") && !text.contains("interval -"), "{text}");
         assert!(answer(&slower.groups()).starts_with("No: look-ups are slower"));
 
         let unclear = sweep([1.0, 2.0, 3.0], [2.0, 1.0, 3.1]);

@@ -30,7 +30,7 @@ pub(super) fn section(kept: &Kept) -> Result<Section> {
          or after {} s at most. Every replica is asked every {} ms how it is, so times of recovery \
          are that coarse. Then every customer looks up each of its orders, the logs are read out, \
          and `toystore-inspect` compares and verifies everything.",
-        record.sizes.crash,
+        crashes.looks,
         fine(record.sizes.away.as_secs_f64()),
         EVERY.as_millis()
     ));
@@ -150,7 +150,11 @@ fn noticed(crashes: &Crashes) -> String {
         Some(format!("{} by {} s ({})", scenario.title, fine(delay.mean), delay.interval_shown()))
     });
     let longer: Vec<_> = longer.collect();
+    let compared = crashes.of(QUIET.name).count();
     text += &match &longer[..] {
+        [] if compared < 2 => {
+            " How much longer the shopping took as a whole one run of each cannot show.".to_owned()
+        }
         [] => " That the shopping as a whole took longer is not shown for any crash.".to_owned(),
         longer => format!(" The shopping as a whole took longer with {}.", longer.join("; ")),
     };

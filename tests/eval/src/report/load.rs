@@ -105,7 +105,7 @@ fn beside_python(section: &mut Section, load: &Load, distances: &[Distance]) {
             format!("{} ms to {}", or_none(beyond), kind.one())
         });
         section.say(format!(
-            "With {} ms of delay the store and this machine add to it {}.",
+            "Beyond {} ms of delay the store and this machine add {}.",
             distance.ms(),
             beyond.join(", ")
         ));
