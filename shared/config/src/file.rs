@@ -14,7 +14,17 @@ use crate::known::{Known, Opt};
 use crate::problem::Problem;
 
 /// What may stand at the top.
-const COMMON: [&str; 4] = ["catalog", "cluster-token", "log-format", "replicas"];
+const COMMON: [&str; 9] = [
+    "catalog",
+    "cluster-token",
+    "insecure",
+    "log-format",
+    "mutual-tls",
+    "replicas",
+    "tls-ca",
+    "tls-cert",
+    "tls-key",
+];
 
 /// Whose tables there may be.
 const PROGRAMS: [&str; 5] = [

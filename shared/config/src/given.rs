@@ -124,6 +124,23 @@ impl Given {
     }
 }
 
+/// The arguments, with "on" behind each flag that stands alone though it may have a value.
+#[must_use]
+pub fn spelt_out(args: Vec<OsString>, known: &Known) -> Vec<OsString> {
+    let levels = std::iter::once(&known.program).chain(&known.commands);
+    let flags: Vec<_> = levels.flat_map(|level| &level.options).filter(|it| it.alone).collect();
+    let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+    let spelt_out = |(at, arg): (usize, OsString)| {
+        let alone =
+            |flag: &&&Opt| arg.to_str().and_then(|it| it.strip_prefix("--")) == Some(&flag.long);
+        match flags.iter().find(alone).filter(|_| at < end) {
+            Some(flag) => argument(flag, OsStr::new("on")),
+            None => arg,
+        }
+    };
+    args.into_iter().enumerate().map(spelt_out).collect()
+}
+
 /// `--flag=value`.
 #[must_use]
 pub fn argument(option: &Opt, value: &OsStr) -> OsString {

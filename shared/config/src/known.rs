@@ -21,6 +21,8 @@ pub struct Opt {
     pub env: Option<(String, Option<OsString>)>,
     /// What parts several values in one text.
     pub delimiter: Option<char>,
+    /// Whether its flag may stand alone, which means "on".
+    pub alone: bool,
     /// Whether the program wants it.
     pub required: bool,
     /// Says whether a value is one.
@@ -111,6 +113,7 @@ fn level(app: &App<'_, '_>) -> Level {
             .as_ref()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.clone())),
         delimiter: option.v.val_delim,
+        alone: option.v.min_vals == Some(0),
         required: app.p.required.contains(&option.b.name),
         validator: option.v.validator.clone(),
     });

@@ -54,8 +54,8 @@ impl Stop {
 }
 
 const CONFIG_HELP: &str = "A TOML file with values for options that neither a flag nor the \
-environment gives: cluster-token, replicas, catalog and log-format at its top, for every program; \
-the rest by flag's name in the program's table, as in [toystore-order]";
+environment gives: catalog, cluster-token, insecure, log-format, mutual-tls, replicas, tls-ca, \
+tls-cert and tls-key at its top, for every program; the rest by flag's name in the program's table, as in [toystore-order]";
 
 /// Reads the arguments of this process. `together` says what is wrong with options that are each
 /// fine alone; it is asked only by `--check-config`, since a start finds out by itself.
@@ -90,6 +90,7 @@ fn parse_all<T: StructOpt>(
     args: Vec<OsString>,
     together: impl Fn(&T) -> Vec<String>,
 ) -> Result<T, Stop> {
+    let args = given::spelt_out(args, known);
     let given = Given::read(&args, known);
     if given.wants_help() {
         return parse(app, args).map(|matches| T::from_clap(&matches));

@@ -189,3 +189,40 @@ fn help_and_completions_need_nothing_else() {
     }
     misused(many(&["completions", "tcsh"]));
 }
+
+/// A program with a flag that may stand alone.
+#[derive(Debug, PartialEq, StructOpt)]
+#[structopt(name = "toystore-order")]
+struct Brave {
+    /// Whether
+    #[structopt(
+        long,
+        env = "CONFIG_TEST_BRAVE",
+        default_value = "off",
+        min_values = 0,
+        require_equals = true
+    )]
+    brave: String,
+    #[structopt(name = "WORD")]
+    words: Vec<String>,
+}
+
+#[test]
+fn a_flag_that_stands_alone_means_on_and_comes_before_the_file() {
+    let read = |args: &[&str]| {
+        let args = ["order"].iter().chain(args).map(Into::into).collect();
+        read_from(args, |_: &Brave| Vec::new())
+    };
+    let brave = |args: &[&str]| read(args).unwrap().brave;
+    let (_folder, path) = file("[toystore-order]\nbrave = true\n");
+    assert_eq!([&[][..], &["--brave"], &["--brave=off"]].map(brave), ["off", "on", "off"]);
+    assert_eq!(brave(&["--config", &path]), "on");
+    assert_eq!(brave(&["--config", &path, "--brave=off"]), "off");
+    // What follows is no value of it.
+    let with_words = Brave { brave: "on".to_owned(), words: vec!["off".to_owned()] };
+    assert_eq!(read(&["--brave", "off"]).unwrap(), with_words);
+    assert_eq!(read(&["--", "--brave"]).unwrap().words, ["--brave"]);
+    let printed = said(read(&["--brave", "--print-config"]));
+    assert!(printed.contains("brave = \"on\" # flag"), "{printed}");
+    assert_eq!(said(read(&["--brave", "--check-config"])), "The configuration is sound.");
+}
