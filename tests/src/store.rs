@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -17,9 +17,13 @@ use tempfile::TempDir;
 use crate::network::Network;
 
 mod at_rest;
+mod certificates;
 mod place;
+mod program;
 
+pub use certificates::{Certificates, OPERATOR, http};
 pub use place::{Place, free_ports};
+pub use program::program;
 
 /// How long anything that must happen may take.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,32 +45,6 @@ pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// A program of the store. For a test it is freshly built; what runs beside the store's programs
-/// was built with them.
-///
-/// # Panics
-/// When it does not build.
-#[must_use]
-pub fn program(name: &str) -> PathBuf {
-    static BUILD: Once = Once::new();
-    let this = std::env::current_exe().expect("a program has a path");
-    let folder = this.parent().expect("a program is in a folder");
-    if !folder.ends_with("deps") {
-        return folder.join(name);
-    }
-    BUILD.call_once(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let built = Command::new(cargo)
-            .args(["build", "--quiet", "--workspace", "--bins"])
-            .current_dir(root)
-            .status()
-            .expect("cargo runs");
-        assert!(built.success(), "the programs do not build");
-    });
-    folder.with_file_name(name)
 }
 
 /// How a store is made.
@@ -94,6 +72,8 @@ pub struct Plan {
     pub spared: bool,
     /// The network in which each process has a namespace; the loopback if none is given.
     pub network: Option<Arc<Network>>,
+    /// Whether all speak TLS, and show each other certificates.
+    pub tls: bool,
 }
 
 impl Default for Plan {
@@ -110,6 +90,7 @@ impl Default for Plan {
             keep: false,
             spared: false,
             network: None,
+            tls: false,
         }
     }
 }
@@ -130,6 +111,7 @@ pub struct Store {
     folder: TempDir,
     data: PathBuf,
     places: BTreeMap<String, Place>,
+    certificates: Option<Certificates>,
     running: BTreeMap<String, Child>,
     http: reqwest::blocking::Client,
 }
@@ -171,12 +153,15 @@ impl Store {
                 .expect("a token");
         }
         let places = Place::all(&plan.names(), plan.network.as_deref());
-        let http = reqwest::blocking::Client::builder()
-            .no_proxy()
+        let certificates = plan.tls.then(|| {
+            let processes = [plan.names(), vec![OPERATOR.to_owned()]].concat();
+            Certificates::make(&folder.path().join("tls"), &processes, &[])
+        });
+        let http = http(certificates.as_ref())
             .timeout(Duration::from_secs(10))
             .build()
             .expect("an HTTP client");
-        Self { plan, folder, data, places, running: BTreeMap::new(), http }
+        Self { plan, folder, data, places, certificates, running: BTreeMap::new(), http }
     }
 
     /// Starts every process.
@@ -199,7 +184,19 @@ impl Store {
     /// A front end's URL.
     #[must_use]
     pub fn url(&self, number: u8) -> String {
-        format!("http://{}", self.address(&front_end(number)))
+        self.url_of(&front_end(number))
+    }
+
+    /// The URL of any process.
+    #[must_use]
+    pub fn url_of(&self, name: &str) -> String {
+        format!("{}://{}", if self.plan.tls { "https" } else { "http" }, self.address(name))
+    }
+
+    /// The certificates, of a store that speaks TLS.
+    #[must_use]
+    pub fn certificates(&self) -> &Certificates {
+        self.certificates.as_ref().expect("a store that speaks TLS")
     }
 
     /// The folder of a process's database.
@@ -255,6 +252,11 @@ impl Store {
         }
         command.args(["--listen", &self.address(name), "--replicas", &replicas]);
         command.arg("--cluster-token").arg(self.token("cluster.token"));
+        if let Some(certificates) = &self.certificates {
+            command.args(certificates.options(name)).arg("--mutual-tls");
+        } else if self.plan.network.is_some() {
+            command.arg("--insecure");
+        }
         command
     }
 

@@ -17,13 +17,18 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
+    if let Some(misuse) = options.misuse() {
+        return exit::misused("toystore-catalog", misuse);
+    }
     telemetry::init(options.log.log_format, "catalog");
     exit::run_main("toystore-catalog", Threads::HalfOfCores, async {
         match options.command {
             Command::Serve(serve) => {
                 fail_point::arm(serve.fail_point);
-                let (listener, shutdown) = set_up::open(&serve.listen, "--listen").await?;
-                run(serve, listener, shutdown).await
+                let (files, callers) = (&serve.tls.files, serve.tls.internal_callers());
+                let (port, shutdown) =
+                    set_up::open(&serve.listen, "--listen", files, callers).await?;
+                run(serve, port, shutdown).await
             }
             Command::ForceLeader(force) => operator::force_leader(force).await,
             Command::Recover(recovery) => recover::recover(recovery).await,

@@ -36,7 +36,7 @@ pub async fn force_leader(options: ForceLeader) -> Result<(), CatalogError> {
     if !options.accept_lost_orders {
         return Err(OperatorError::NotAccepted.into());
     }
-    let (_, caller) = options.token.caller()?;
+    let (_, caller) = options.token.caller(&options.tls)?;
     let call = ForceLeaderCall { replica: options.replica };
     let forced = caller.call(&options.catalog.catalog, &call, CATALOG_CALL_TIMEOUT).await;
     let catalog = options.catalog.catalog.to_string();

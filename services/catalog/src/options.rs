@@ -12,6 +12,7 @@ use toystore_host::limits::{LEASE, LEASE_MAX, RESTOCK_INTERVAL};
 use toystore_host::options::{
     CatalogOption, LogOption, ReplicasOption, TokenOption, folder_problem, replica_id,
 };
+use toystore_host::tls::{TlsFiles, TlsOption};
 use toystore_replication::ReplicaId;
 
 use crate::seed;
@@ -66,26 +67,41 @@ pub enum Command {
 }
 
 impl Options {
+    /// Why these options make no sense together.
+    #[must_use]
+    pub fn misuse(&self) -> Option<String> {
+        let incomplete = |files: &TlsFiles| files.complete().err().map(|error| error.to_string());
+        match &self.command {
+            Command::Serve(serve) => serve.tls.misuse(&serve.listen),
+            Command::ForceLeader(force) => incomplete(&force.tls),
+            Command::Recover(recover) => incomplete(&recover.tls),
+        }
+    }
+
     /// What is wrong with these options together, or on this machine.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
+        let unusable = |files: &TlsFiles| files.read().err().map(|error| error.to_string());
         match &self.command {
             Command::Serve(serve) => {
                 let data = &serve.database.data;
                 let own = serve.cluster.problem("the catalog", &serve.listen);
                 let products = (!data.exists()).then(|| serve.database.products_problem());
-                let problems =
-                    [serve.token.problem(), folder_problem(data), products.flatten(), own];
+                let (token, tls) = (serve.token.problem(), serve.tls.problem(&serve.listen));
+                let problems = [token, tls, folder_problem(data), products.flatten(), own];
                 problems.into_iter().flatten().collect()
             }
-            Command::ForceLeader(force) => force.token.problem().into_iter().collect(),
+            Command::ForceLeader(force) => {
+                [force.token.problem(), unusable(&force.tls)].into_iter().flatten().collect()
+            }
             Command::Recover(recover) => {
                 let data = &recover.database.data;
                 let taken =
                     data.exists().then(|| format!("{}: something is there", data.display()));
                 let place = taken.or_else(|| folder_problem(data));
                 let products = recover.database.products_problem();
-                [recover.token.problem(), place, products].into_iter().flatten().collect()
+                let (token, tls) = (recover.token.problem(), unusable(&recover.tls));
+                [token, tls, place, products].into_iter().flatten().collect()
             }
         }
     }
@@ -143,6 +159,10 @@ pub struct Serve {
     #[structopt(flatten)]
     pub token: TokenOption,
 
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub tls: TlsOption,
+
     /// How long a front end may cache without hearing from the catalog, in milliseconds.
     ///
     /// A front end that hangs delays the next purchase by at most this, once.
@@ -191,6 +211,10 @@ pub struct ForceLeader {
     #[structopt(flatten)]
     pub token: TokenOption,
 
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub tls: TlsFiles,
+
     /// You know that acknowledged orders may be lost for good.
     #[structopt(long)]
     pub accept_lost_orders: bool,
@@ -210,6 +234,10 @@ pub struct Recover {
     #[allow(missing_docs)]
     #[structopt(flatten)]
     pub token: TokenOption,
+
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub tls: TlsFiles,
 }
 
 fn parse_fail_point(text: &str) -> Result<Fate, NoFailPoint> {

@@ -46,7 +46,7 @@ pub enum RecoverError {
 pub async fn recover(options: Recover) -> Result<(), CatalogError> {
     let mut products: BTreeMap<_, _> =
         seed::read(&options.database.products)?.into_iter().collect();
-    let (_, caller) = options.token.caller()?;
+    let (_, caller) = options.token.caller(&options.tls)?;
     let mut healths = Vec::new();
     for (id, address) in &options.cluster.replicas.replicas {
         let health = caller.call(address, &Status, CALL_TIMEOUT).await;

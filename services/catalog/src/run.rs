@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 use toystore_authority::Failed;
 use toystore_coherence::{Grants, SessionId};
@@ -13,7 +12,7 @@ use toystore_host::ambient::boot_millis;
 use toystore_host::limits::MAX_PRODUCTS_COUNTED;
 use toystore_host::ops::Metrics;
 use toystore_host::set_up::SetUpError;
-use toystore_host::{ServeOptions, Shutdown, disk, serve};
+use toystore_host::{Port, ServeOptions, Shutdown, disk, serve};
 use toystore_replication::ClusterId;
 use toystore_storage::{CatalogStore, StorageError, folder, space};
 
@@ -76,10 +75,10 @@ impl From<StorageError> for CatalogError {
 /// Says why it cannot start or go on, and how to mend it.
 pub async fn run(
     options: Serve,
-    listener: TcpListener,
+    port: impl Into<Port>,
     shutdown: Shutdown,
 ) -> Result<(), CatalogError> {
-    let (token, caller) = options.token.caller()?;
+    let (token, caller) = options.token.caller(&options.tls.files)?;
     space::check(space::existing(&options.database.data))?;
     let database = open(&options)?;
     let grants = grants(&database, &options)?;
@@ -104,7 +103,7 @@ pub async fn run(
     let routes = routes(&shared, token, metrics);
     drop(shared);
     let served = tokio::select! {
-        () = serve(listener, routes, ServeOptions::default(), shutdown) => None,
+        () = serve(port, routes, ServeOptions::default(), shutdown) => None,
         end = &mut ended => Some(end),
     };
     watching.abort();

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use rustls::ClientConfig;
 use serde::de::DeserializeOwned;
 use toystore_domain::api::{Data, Failure as FailureReply, OrderRequest};
 use toystore_domain::{OrderNumber, ProductName, Purchase};
+use toystore_tls::is_doubt;
 
 use crate::Failure;
 use crate::options::FrontEnd;
@@ -55,6 +57,9 @@ pub enum Trouble {
     /// No connection: the request was not sent.
     #[error("no connection to the store")]
     NotSent,
+    /// Not sent: who answers there shows no certificate that is believed.
+    #[error("the certificate of the store is not believed")]
+    Distrusted,
     /// Sent, and no reply in time.
     #[error("the store did not reply in time")]
     TimedOut,
@@ -82,6 +87,7 @@ impl Trouble {
     pub fn kind(&self) -> String {
         match self {
             Self::NotSent => "no connection".into(),
+            Self::Distrusted => "certificate not believed".into(),
             Self::TimedOut => "timed out".into(),
             Self::BrokenOff => "connection broken".into(),
             Self::Refused { status, .. } => status.to_string(),
@@ -96,6 +102,10 @@ impl Trouble {
             Self::NotSent => {
                 "Nobody answers there. Start the store (scripts/start.sh), or name another front \
                  end with --front-end URL."
+            }
+            Self::Distrusted => {
+                "Name the certificate of the authority that has signed the store's with --tls-ca \
+                 FILE, and the front end by a name that is in it."
             }
             Self::TimedOut | Self::BrokenOff => {
                 "The front end may be stopped or cut off: scripts/status.sh shows what runs. Ask \
@@ -113,7 +123,7 @@ impl Trouble {
     /// Whether the network or the front end's process is to blame.
     #[must_use]
     pub fn is_transport(&self) -> bool {
-        matches!(self, Self::NotSent | Self::TimedOut | Self::BrokenOff)
+        matches!(self, Self::NotSent | Self::Distrusted | Self::TimedOut | Self::BrokenOff)
     }
 
     /// Whether the same request may well succeed later.
@@ -144,7 +154,9 @@ impl Trouble {
 impl From<reqwest::Error> for Trouble {
     fn from(error: reqwest::Error) -> Self {
         // A connection attempt that ran into its timeout is both; it was not sent.
-        if error.is_connect() || error.is_builder() {
+        if is_doubt(&error) {
+            Self::Distrusted
+        } else if error.is_connect() || error.is_builder() {
             Self::NotSent
         } else if error.is_timeout() {
             Self::TimedOut
@@ -193,14 +205,16 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store behind these front ends; `first`, modulo their number, is tried first.
-    pub fn new(front_ends: &[FrontEnd], first: usize) -> Result<Self, Failure> {
+    /// A store behind these front ends, believed as `tls` says; `first`, modulo their number, is
+    /// tried first.
+    pub fn new(front_ends: &[FrontEnd], first: usize, tls: ClientConfig) -> Result<Self, Failure> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REPLY_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
+            .tls_backend_preconfigured(tls)
             .build()
             .map_err(|error| Failure::SetUp(error.to_string()))?;
         Ok(Self { http, front_ends: front_ends.to_vec(), current: first })

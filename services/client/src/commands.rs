@@ -107,7 +107,8 @@ async fn ask<T: DeserializeOwned>(
         let at: Vec<_> = front_ends.iter().map(|front_end| front_end.page("")).collect();
         Failure::Asked { doing: doing.to_owned(), at: at.join(", "), trouble }
     };
-    let reply = Store::new(front_ends, 0)?.send_to_any(request).await.map_err(failed)?;
+    let reply =
+        Store::new(front_ends, 0, how.reach.tls()?)?.send_to_any(request).await.map_err(failed)?;
     if how.json {
         say(&reply.text());
         // Passed on whole, whether or not this version knows its shape.

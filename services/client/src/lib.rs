@@ -30,6 +30,8 @@ pub mod table;
 use std::io::Write;
 use std::path::PathBuf;
 
+use toystore_tls::TlsError;
+
 pub use options::Options;
 
 use api::Trouble;
@@ -75,6 +77,12 @@ pub enum Failure {
     /// The report cannot be written.
     #[error("cannot write the report {0}: {1}")]
     Report(PathBuf, std::io::Error),
+    /// The files for TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Nobody is named who could vouch for the store.
+    #[error("{0} wants --tls-ca FILE, the certificate of the authority that has signed its own")]
+    NoAuthority(String),
     /// The operating system refuses what any program needs.
     #[error("cannot set up: {0}")]
     SetUp(String),
@@ -93,7 +101,7 @@ impl Failure {
                 false => Exit::Wrong,
             },
             Self::Listing(_) | Self::NothingForSale => Exit::Unreachable,
-            Self::Report(..) | Self::SetUp(_) => Exit::Usage,
+            Self::Report(..) | Self::Tls(_) | Self::NoAuthority(_) | Self::SetUp(_) => Exit::Usage,
             Self::Interrupted => Exit::Interrupted,
         }
     }

@@ -12,8 +12,10 @@ pub mod engine;
 pub mod figures;
 pub mod shopping;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_rustls::TlsConnector;
 use toystore_domain::ProductName;
 use toystore_domain::api::ProductBody;
 
@@ -44,10 +46,16 @@ pub async fn load(options: Load) -> Result<Exit, Failure> {
         rate: options.rate,
     };
     let front_ends = options.reach.front_ends().to_vec();
+    let tls = TlsConnector::from(Arc::new(options.reach.tls()?));
     let working = tokio::task::spawn_blocking(move || {
         engine::run(&plan, |number| {
             let front_end = &front_ends[number % front_ends.len()];
-            Shopper::new(Connection::new(front_end.authority()), &shopping, number)
+            let connection = Connection::new(front_end.authority());
+            let connection = match front_end.is_secure() {
+                true => connection.over(tls.clone()),
+                false => connection,
+            };
+            Shopper::new(connection, &shopping, number)
         })
     });
     let figures = working.await.map_err(|error| Failure::SetUp(error.to_string()))?;
@@ -62,7 +70,7 @@ pub async fn load(options: Load) -> Result<Exit, Failure> {
 }
 
 async fn all_products(options: &Load) -> Result<Vec<ProductName>, Failure> {
-    let mut store = Store::new(options.reach.front_ends(), 0)?;
+    let mut store = Store::new(options.reach.front_ends(), 0, options.reach.tls()?)?;
     let reply = store.send_to_any(&Request::Products(None)).await.map_err(Failure::Listing)?;
     let listed: Vec<ProductBody> = reply.read().map_err(Failure::Listing)?;
     let names: Vec<_> = listed.iter().filter_map(|body| ProductName::new(&body.name)).collect();

@@ -4,8 +4,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use structopt::StructOpt;
 use toystore_domain::{OrderKey, OrderNumber, ProductName, Quantity};
+use toystore_tls::{CaFile, Tls, nobody};
+
+use crate::Failure;
 
 mod help;
 
@@ -185,6 +189,9 @@ pub struct Reach {
         require_delimiter = true
     )]
     otherwise: Vec<FrontEnd>,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    ca: CaFile,
 }
 
 impl Reach {
@@ -192,6 +199,20 @@ impl Reach {
     #[must_use]
     pub fn front_ends(&self) -> &[FrontEnd] {
         if self.given.is_empty() { &self.otherwise } else { &self.given }
+    }
+
+    /// Whom to believe when https is spoken.
+    ///
+    /// # Errors
+    /// It is to be spoken, and nobody is named or what is named cannot be used.
+    pub fn tls(&self) -> Result<ClientConfig, Failure> {
+        match &self.ca.tls_ca {
+            Some(ca) => Ok(Tls::read(ca, None)?.client()?),
+            None => match self.front_ends().iter().find(|front_end| front_end.is_secure()) {
+                Some(front_end) => Err(Failure::NoAuthority(front_end.page(""))),
+                None => nobody().map_err(|error| Failure::SetUp(error.to_string())),
+            },
+        }
     }
 }
 
@@ -204,9 +225,16 @@ impl FrontEnd {
     /// `HOST:PORT`.
     #[must_use]
     pub fn authority(&self) -> String {
-        let authority = self.0.trim_start_matches("http://");
+        let authority = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
         let has_port = authority.rsplit(':').next().is_some_and(|port| port.parse::<u16>().is_ok());
-        if has_port { authority.to_owned() } else { format!("{authority}:80") }
+        let usual = if self.is_secure() { 443 } else { 80 };
+        if has_port { authority.to_owned() } else { format!("{authority}:{usual}") }
+    }
+
+    /// Whether TLS is spoken there.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.0.starts_with("https://")
     }
 
     /// The address of a page below it.
@@ -224,7 +252,7 @@ impl FromStr for FrontEnd {
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         // A front end asks for neither, and addresses are printed: in errors and reports.
         let open = url.username().is_empty() && url.password().is_none();
-        if url.scheme() != "http" || !url.has_host() || !bare || !open {
+        if !["http", "https"].contains(&url.scheme()) || !url.has_host() || !bare || !open {
             return Err(wanted);
         }
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
@@ -293,10 +321,10 @@ mod tests {
 
     #[test]
     fn a_front_end_is_a_bare_http_address() {
-        for good in ["http://127.0.0.1:6060", "http://localhost", "http://[::1]:6060/"] {
+        for good in ["http://127.0.0.1:6060", "https://localhost", "http://[::1]:6060/"] {
             assert!(good.parse::<FrontEnd>().is_ok(), "{good}");
         }
-        for bad in ["127.0.0.1:6060", "localhost:6060", "https://a", "http://a/b", "http://a?b"] {
+        for bad in ["127.0.0.1:6060", "localhost:6060", "ftp://a", "http://a/b", "http://a?b"] {
             assert!(bad.parse::<FrontEnd>().is_err(), "{bad}");
         }
         for secret in ["http://name:secret@a", "http://secret@a:1", "http://:secret@a/"] {
@@ -307,6 +335,7 @@ mod tests {
         assert_eq!(slash.page("/orders"), "http://a:1/orders");
         let authority = |text: &str| text.parse::<FrontEnd>().unwrap().authority();
         assert_eq!(authority("http://localhost"), "localhost:80");
+        assert_eq!(authority("https://localhost"), "localhost:443");
         assert_eq!(authority("http://[::1]:6060/"), "[::1]:6060");
     }
 

@@ -87,8 +87,10 @@ pub async fn run(options: Run) -> Result<Exit, Failure> {
 /// The names of all toys. A store with nobody at home at all is more likely a mistyped address
 /// than a crash, so only other trouble is met with patience.
 async fn toys(options: &Run, seed: u64) -> Result<Vec<ProductName>, Failure> {
-    let mut store = Store::new(options.reach.front_ends(), 0)?;
-    if let Err(trouble @ Trouble::NotSent) = store.send_to_any(&Request::Products(None)).await {
+    let mut store = Store::new(options.reach.front_ends(), 0, options.reach.tls()?)?;
+    if let Err(trouble @ (Trouble::NotSent | Trouble::Distrusted)) =
+        store.send_to_any(&Request::Products(None)).await
+    {
         return Err(trouble.into());
     }
     let mut customer = Customer::new(store, options.patience, seed);
@@ -112,10 +114,11 @@ async fn toys(options: &Run, seed: u64) -> Result<Vec<ProductName>, Failure> {
 async fn shop_and_check(plan: &Arc<Plan>) -> Result<Report, Failure> {
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut customers = JoinSet::new();
+    let tls = plan.options.reach.tls()?;
     for client in 0..plan.options.clients {
         let seed = plan.seed.wrapping_add(client);
         let first = usize::try_from(client).unwrap_or(0);
-        let store = Store::new(plan.options.reach.front_ends(), first)?;
+        let store = Store::new(plan.options.reach.front_ends(), first, tls.clone())?;
         let customer = Customer::new(store, plan.options.patience, seed);
         customers.spawn(shop(plan.clone(), customer, client, seed));
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use toystore_host::set_up::SetUpError;
+use toystore_host::tls::Tls;
 use toystore_host::{Address, AdminToken, ClusterConfig, ClusterToken};
 
 /// One front end's configuration.
@@ -19,6 +20,8 @@ pub struct Config {
     pub cluster_token: ClusterToken,
     /// What an administrator shows.
     pub admin_token: AdminToken,
+    /// What is spoken to the catalog and the replicas; none for plain HTTP.
+    pub tls: Option<Tls>,
     /// The cache of products; none to ask the catalog every time.
     pub cache: Option<CacheConfig>,
     /// Between two looks at the leader.

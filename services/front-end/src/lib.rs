@@ -52,11 +52,10 @@ pub mod routes;
 pub mod shipping;
 pub mod web;
 
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use toystore_host::ops::Metrics;
 use toystore_host::set_up::SetUpError;
-use toystore_host::{Address, Caller, ServeOptions, Shutdown, ambient, serve};
+use toystore_host::{Address, Caller, Port, ServeOptions, Shutdown, ambient, serve};
 
 pub use config::{CacheConfig, Config, StartError};
 pub use options::Options;
@@ -66,17 +65,19 @@ use parts::Parts;
 use peers::Peers;
 use routes::Shop;
 
-/// Serves customers on `listener` until `shutdown`.
+/// Serves customers on `port` until `shutdown`.
 ///
 /// # Errors
 /// Why it cannot start; once it serves there is none.
 pub async fn run(
     config: Config,
-    listener: TcpListener,
+    port: impl Into<Port>,
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
-    let own = listener.local_addr().map_err(StartError::Address)?;
-    let caller = Caller::new(config.cluster_token.clone()).map_err(SetUpError::from)?;
+    let port = port.into();
+    let own = port.local_addr().map_err(StartError::Address)?;
+    let caller = Caller::speaking(config.cluster_token.clone(), config.tls.as_ref())
+        .map_err(SetUpError::from)?;
     let peers = Peers::new(caller.clone(), config.catalog, config.cluster);
     if config.cache.is_some() && config.advertise.is_none() && own.ip().is_unspecified() {
         tracing::warn!(listen = %own, "a catalog elsewhere cannot reach it; use --advertise");
@@ -97,6 +98,6 @@ pub async fn run(
         metrics,
     };
     tracing::info!(address = %own, "open");
-    serve(listener, routes::all(&shop), ServeOptions::default(), shutdown).await;
+    serve(port, routes::all(&shop), ServeOptions::default(), shutdown).await;
     Ok(())
 }

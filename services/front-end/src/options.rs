@@ -10,6 +10,7 @@ use toystore_host::fail_point::{self, Fate, NoFailPoint, Process};
 use toystore_host::limits::{CACHE_CAPACITY, HEARTBEAT_INTERVAL, LEASE_DRIFT_ALLOWANCE};
 use toystore_host::options::{CatalogOption, LogOption, ReplicasOption, TokenOption};
 use toystore_host::set_up::SetUpError;
+use toystore_host::tls::TlsOption;
 use toystore_host::{Address, AdminToken, ClusterToken};
 
 use crate::{CacheConfig, Config, StartError};
@@ -29,7 +30,8 @@ EXAMPLES:
         toystore-front-end --listen 127.0.0.1:6061
     On a machine of its own; the catalog must be able to reach it:
         toystore-front-end --listen 0.0.0.0:6060 --advertise shop-1.local:6060 \\
-            --catalog catalog.local:10086 --replicas 1=a.local:10010,2=b.local:10011
+            --catalog catalog.local:10086 --replicas 1=a.local:10010,2=b.local:10011 \\
+            --tls-cert shop-1.crt --tls-key shop-1.key --tls-ca ca.crt
 ";
 
 static HELP: LazyLock<String> = LazyLock::new(|| format!("{EXAMPLES}\n{SERVICE_HELP}"));
@@ -59,6 +61,9 @@ pub struct Options {
     #[allow(missing_docs)]
     #[structopt(flatten)]
     pub token: TokenOption,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub tls: TlsOption,
     /// File with the secret that lets an administrator change products
     #[structopt(
         long,
@@ -102,10 +107,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads the tokens and puts the configuration together.
+    /// Reads tokens and certificates, and puts the configuration together.
     ///
     /// # Errors
-    /// A token cannot be used.
+    /// One of them cannot be used.
     pub fn config(&self) -> Result<Config, StartError> {
         let cache = CacheConfig { capacity: self.cache_capacity, drift_ms: self.lease_drift_ms };
         Ok(Config {
@@ -115,9 +120,16 @@ impl Options {
             cluster_token: ClusterToken::read(&self.token.cluster_token)
                 .map_err(SetUpError::from)?,
             admin_token: AdminToken::read(&self.admin_token).map_err(SetUpError::from)?,
+            tls: self.tls.files.read().map_err(SetUpError::from)?,
             cache: self.cache.then_some(cache),
             heartbeat: Duration::from_millis(self.heartbeat_ms),
         })
+    }
+
+    /// Why these options make no sense together.
+    #[must_use]
+    pub fn misuse(&self) -> Option<String> {
+        self.tls.misuse(&self.listen)
     }
 
     /// What is wrong with these options together, or on this machine.
@@ -129,7 +141,8 @@ impl Options {
         let same = (self.listen == self.catalog.catalog).then(|| {
             format!("{} is the address of this front end and of the catalog", self.listen)
         });
-        [self.token.problem(), admin, catalog, own, same].into_iter().flatten().collect()
+        let (token, tls) = (self.token.problem(), self.tls.problem(&self.listen));
+        [token, admin, tls, catalog, own, same].into_iter().flatten().collect()
     }
 }
 

@@ -167,9 +167,9 @@ fn set_up_and_run(options: Options) -> Result<Exit, Failure> {
     let scratch = scratch.map_err(Failure::SetUp)?;
     let runtime = Runtime::new().map_err(Failure::SetUp)?;
     let handle = runtime.handle().clone();
-    let (token, command) = options.split();
+    let (access, command) = options.split();
     let stop = Stop::default();
-    let loader = Loader::new(scratch.path().to_path_buf(), token, handle, stop.clone());
+    let loader = Loader::new(scratch.path().to_path_buf(), access, handle, stop.clone());
     let done = runtime.block_on(async {
         let mut shutdown = Shutdown::on_signals().map_err(Failure::SetUp)?;
         let mut work = spawn_blocking(move || execute(command, loader));

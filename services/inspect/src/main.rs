@@ -6,7 +6,7 @@ use toystore_host::exit;
 use toystore_inspect::{Options, run};
 
 fn main() -> ExitCode {
-    match exit::configured(|_: &Options| Vec::new()) {
+    match exit::configured(Options::problems) {
         Ok(options) => ExitCode::from(run(options) as u8),
         Err(code) => code,
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use structopt::StructOpt;
 use toystore_domain::{OrderKey, OrderNumber, ProductName};
+use toystore_tls::TlsFiles;
 
 use crate::source::Place;
 
@@ -27,14 +28,32 @@ pub struct Options {
         parse(from_os_str)
     )]
     cluster_token: PathBuf,
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    tls: TlsFiles,
 }
 
 impl Options {
-    /// The file with the token, and what to do.
+    /// How to reach services, and what to do.
     #[must_use]
-    pub fn split(self) -> (PathBuf, Command) {
-        (self.cluster_token, self.command)
+    pub fn split(self) -> (Access, Command) {
+        (Access { token: self.cluster_token, tls: self.tls }, self.command)
     }
+
+    /// What is wrong with these options together.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        self.tls.read().err().map(|error| error.to_string()).into_iter().collect()
+    }
+}
+
+/// What running services want to see of a caller.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The file with the token.
+    pub token: PathBuf,
+    /// The files for TLS.
+    pub tls: TlsFiles,
 }
 
 // The parser takes the doc of the commands for that of the program.
@@ -246,8 +265,8 @@ mod tests {
             ["i", "verify", "--cluster-token", "t", "a", "b"],
             ["i", "verify", "a", "b", "--cluster-token", "t"],
         ] {
-            let (token, command) = Options::from_iter_safe(args).unwrap().split();
-            assert_eq!(token, PathBuf::from("t"));
+            let (access, command) = Options::from_iter_safe(args).unwrap().split();
+            assert_eq!(access.token, PathBuf::from("t"));
             assert!(
                 matches!(command, Command::Verify(Several { sources, .. }) if sources.len() == 2)
             );
@@ -264,7 +283,7 @@ mod tests {
             vec!["i", "dump", "a", "--product", ""],
             vec!["i", "export", "a"],
             vec!["i", "restore", "a", "--to", "b", "--replicas", "10"],
-            vec!["i", "stats", "https://a:1"],
+            vec!["i", "stats", "ftp://a:1"],
             vec!["i", "stats", "http://a"],
         ] {
             assert!(Options::from_iter_safe(&args).is_err(), "{args:?}");

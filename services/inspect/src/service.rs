@@ -8,14 +8,14 @@ use toystore_authority::messages::{CatalogPage, ExportCatalog, ExportRestocks};
 use toystore_domain::OrderNumber;
 use toystore_host::limits::{CATALOG_CALL_TIMEOUT, REQUEST_DEADLINE};
 use toystore_host::retry::Backoff;
-use toystore_host::{Address, Call, CallError, Caller};
+use toystore_host::{Call, CallError, Caller};
 use toystore_replication::View;
 use toystore_replication::choice::Health;
 use toystore_replication::messages::{ExportOrders, OrdersPage, ReadView, Status};
 
 use crate::catalog::{Catalog, Rows};
 use crate::orders::Orders;
-use crate::source::{Source, Unreadable};
+use crate::source::{At, Source, Unreadable};
 
 const NOT_FOUND: CallError = CallError::Refused(404);
 
@@ -24,7 +24,7 @@ const NOT_FOUND: CallError = CallError::Refused(404);
 pub struct Link {
     caller: Caller,
     runtime: Handle,
-    address: Address,
+    at: At,
 }
 
 /// Finds out what answers there, and asks it for all but its log.
@@ -36,7 +36,7 @@ pub fn load(link: Link) -> Result<Source, Unreadable> {
         Ok(health) => Ok(Source::Orders(Orders::at_service(link, &health))),
         Err(NOT_FOUND) => match link.catalog() {
             Ok(rows) => Ok(Source::Catalog(Catalog::at_service(link, rows))),
-            Err(Unreadable::Call(address, NOT_FOUND)) => Err(Unreadable::Stranger(address)),
+            Err(Unreadable::Call(at, NOT_FOUND)) => Err(Unreadable::Stranger(at)),
             Err(error) => Err(error),
         },
         Err(error) => Err(link.failed(error)),
@@ -46,14 +46,14 @@ pub fn load(link: Link) -> Result<Source, Unreadable> {
 impl Link {
     /// The way to a service. Must not be used on a thread of the runtime's own.
     #[must_use]
-    pub fn new(caller: Caller, runtime: Handle, address: &Address) -> Self {
-        Self { caller, runtime, address: address.clone() }
+    pub fn new(caller: Caller, runtime: Handle, at: &At) -> Self {
+        Self { caller, runtime, at: at.clone() }
     }
 
     /// Where it listens.
     #[must_use]
-    pub fn address(&self) -> &Address {
-        &self.address
+    pub fn at(&self) -> &At {
+        &self.at
     }
 
     /// A page of a replica's log.
@@ -139,18 +139,18 @@ impl Link {
     /// What it said first no longer holds.
     #[must_use]
     pub fn changed(&self, what: &'static str) -> Unreadable {
-        Unreadable::Changed(self.address.clone(), what)
+        Unreadable::Changed(self.at.clone(), what)
     }
 
     fn failed(&self, error: CallError) -> Unreadable {
-        Unreadable::Call(self.address.clone(), error)
+        Unreadable::Call(self.at.clone(), error)
     }
 
     fn ask<C: Call>(&self, call: &C) -> Result<C::Reply, CallError> {
         self.runtime.block_on(async {
             let mut backoff = Backoff::until(Instant::now() + REQUEST_DEADLINE);
             loop {
-                match self.caller.call(&self.address, call, CATALOG_CALL_TIMEOUT).await {
+                match self.caller.call(&self.at.address, call, CATALOG_CALL_TIMEOUT).await {
                     Err(CallError::Unknown | CallError::Refused(503)) if backoff.pause().await => {}
                     answer => return answer,
                 }

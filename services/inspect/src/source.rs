@@ -12,9 +12,11 @@ use toystore_host::wire::CallerError;
 use toystore_host::{Address, CallError, Caller, ClusterToken};
 use toystore_storage::StorageError;
 use toystore_storage::schema::OrderState;
+use toystore_tls::TlsError;
 
 use crate::catalog::Catalog;
 use crate::folder;
+use crate::options::Access;
 use crate::orders::Orders;
 use crate::portable::{Dump, Fault, Head};
 use crate::progress::Stop as StopSign;
@@ -26,30 +28,48 @@ pub enum Place {
     /// In a folder that no process uses, or in a dump.
     Folder(PathBuf),
     /// At a running service.
-    Service(Address),
+    Service(At),
+}
+
+/// Where a service listens, and whether TLS is spoken there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At {
+    /// Where.
+    pub address: Address,
+    /// Whether by https.
+    pub secure: bool,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", if self.secure { "https" } else { "http" }, self.address)
+    }
 }
 
 impl FromStr for Place {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(rest) = text.strip_prefix("http://") {
-            let address = rest.strip_suffix('/').unwrap_or(rest).parse();
-            return address.map(Self::Service).map_err(|_| {
+        let (scheme, rest) = match text.split_once("://") {
+            Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
+            Some(_) => {
                 let text = masked(text);
-                format!("\"{text}\" is no address; write http://host:port, without a path")
-            });
-        }
-        match text {
-            "" => Err("an empty text is no source".to_owned()),
-            _ if text.contains("://") => {
-                Err(format!("\"{}\": only http:// is spoken here", masked(text)))
+                return Err(format!("\"{text}\": only http:// and https:// are spoken here"));
             }
+            None if text.is_empty() => return Err("an empty text is no source".to_owned()),
             // Perhaps an address with a password, which no message may repeat.
-            _ if text.contains('@') && !Path::new(text).exists() => {
-                Err("what has an @ in it is no folder here; write http://host:port".to_owned())
+            None if text.contains('@') && !Path::new(text).exists() => {
+                return Err(
+                    "what has an @ in it is no folder here; write http://host:port".to_owned()
+                );
             }
-            _ => Ok(Self::Folder(PathBuf::from(text))),
-        }
+            None => return Ok(Self::Folder(PathBuf::from(text))),
+        };
+        let address = rest.strip_suffix('/').unwrap_or(rest).parse();
+        let at = |address| Self::Service(At { address, secure: scheme == "https" });
+        address.map(at).map_err(|_| {
+            let text = masked(text);
+            format!("\"{text}\" is no address; write {scheme}://host:port, without a path")
+        })
     }
 }
 
@@ -57,7 +77,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => path.display().fmt(f),
-            Self::Service(address) => write!(f, "http://{address}"),
+            Self::Service(at) => at.fmt(f),
         }
     }
 }
@@ -80,21 +100,27 @@ pub enum Unreadable {
     /// The token of the cluster is not to be had.
     #[error("{0} (give its file with --cluster-token)")]
     Token(#[from] TokenError),
+    /// The files for TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Nobody is named who could vouch for the service.
+    #[error("{0} wants --tls-ca FILE, the certificate of the authority that has signed its own")]
+    NoAuthority(At),
     /// No calls can be made.
     #[error(transparent)]
     Caller(#[from] CallerError),
     /// The service does not answer, or not so.
-    #[error("http://{0}: {1}")]
-    Call(Address, CallError),
+    #[error("{0}: {1}")]
+    Call(At, CallError),
     /// Something else than an order replica or the catalog listens there.
-    #[error("http://{0} is neither an order replica nor the catalog")]
-    Stranger(Address),
+    #[error("{0} is neither an order replica nor the catalog")]
+    Stranger(At),
     /// The dump cannot be read.
     #[error("{0}: {1}")]
     Dump(PathBuf, Fault),
     /// What the service said first no longer holds.
-    #[error("http://{0} changed while it was read: {1}; try again")]
-    Changed(Address, &'static str),
+    #[error("{0} changed while it was read: {1}; try again")]
+    Changed(At, &'static str),
 }
 
 /// Why reading stopped before the end.
@@ -154,9 +180,10 @@ impl Source {
 /// Opens sources: copies folders into a scratch folder, asks services with the cluster's token.
 pub struct Loader {
     scratch: PathBuf,
-    token: PathBuf,
+    access: Access,
     runtime: Handle,
-    caller: Option<Caller>,
+    plain: Option<Caller>,
+    secure: Option<Caller>,
     copies: usize,
     stop: StopSign,
 }
@@ -165,10 +192,10 @@ pub struct Loader {
 type Loaded = Result<Source, Unreadable>;
 
 impl Loader {
-    /// Opens sources with the token in this file; copies go below `scratch`.
+    /// Opens sources, services with what they want to see; copies go below `scratch`.
     #[must_use]
-    pub fn new(scratch: PathBuf, token: PathBuf, runtime: Handle, stop: StopSign) -> Self {
-        Self { scratch, token, runtime, caller: None, copies: 0, stop }
+    pub fn new(scratch: PathBuf, access: Access, runtime: Handle, stop: StopSign) -> Self {
+        Self { scratch, access, runtime, plain: None, secure: None, copies: 0, stop }
     }
 
     /// Opens sources, and says of each where it is; the backup of a whole store is two. Damage is
@@ -214,20 +241,25 @@ impl Loader {
         match place {
             Place::Folder(path) if path.is_file() => dump(path),
             Place::Folder(path) => Ok(vec![folder::load(path, || self.scratch_folder())?]),
-            Place::Service(address) => {
-                let link = service::Link::new(self.caller()?, self.runtime.clone(), address);
+            Place::Service(at) => {
+                let link = service::Link::new(self.caller(at)?, self.runtime.clone(), at);
                 Ok(vec![service::load(link)?])
             }
         }
     }
 
-    fn caller(&mut self) -> Result<Caller, Unreadable> {
-        if let Some(caller) = &self.caller {
+    /// Who calls as that address wants it.
+    fn caller(&mut self, at: &At) -> Result<Caller, Unreadable> {
+        let known = if at.secure { &mut self.secure } else { &mut self.plain };
+        if let Some(caller) = known {
             return Ok(caller.clone());
         }
-        let caller = Caller::new(ClusterToken::read(&self.token)?)?;
-        self.caller = Some(caller.clone());
-        Ok(caller)
+        let token = ClusterToken::read(&self.access.token)?;
+        let tls = if at.secure { self.access.tls.read()? } else { None };
+        if at.secure && tls.is_none() {
+            return Err(Unreadable::NoAuthority(at.clone()));
+        }
+        Ok(known.insert(Caller::speaking(token, tls.as_ref())?).clone())
     }
 
     /// A name in the scratch folder for a copy that is to be made.

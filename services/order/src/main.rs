@@ -16,10 +16,15 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
+    if let Some(misuse) = options.misuse() {
+        return exit::misused("toystore-order", misuse);
+    }
     telemetry::init(options.log.log_format, "order");
     fail_point::arm(options.fail_point);
     exit::run_main("toystore-order", Threads::One, async {
-        let (listener, shutdown) = set_up::open(&options.listen_address()?, "--listen").await?;
-        run(options, listener, shutdown).await
+        let (listen, callers) = (options.listen_address()?, options.tls.internal_callers());
+        let (port, shutdown) =
+            set_up::open(&listen, "--listen", &options.tls.files, callers).await?;
+        run(options, port, shutdown).await
     })
 }

@@ -10,6 +10,7 @@ use toystore_host::fail_point::{self, Fate, NoFailPoint, Process};
 use toystore_host::options::{
     CatalogOption, LogOption, ReplicasOption, TokenOption, folder_problem, replica_id,
 };
+use toystore_host::tls::TlsOption;
 use toystore_replication::ReplicaId;
 
 use crate::OrderError;
@@ -49,6 +50,10 @@ pub struct Options {
     #[allow(missing_docs)]
     #[structopt(flatten)]
     pub token: TokenOption,
+
+    #[allow(missing_docs)]
+    #[structopt(flatten)]
+    pub tls: TlsOption,
 
     /// As leader, refuse orders while fewer replicas than this are in sync, itself included.
     ///
@@ -113,14 +118,23 @@ impl Options {
         }
     }
 
+    /// Why these options make no sense together.
+    #[must_use]
+    pub fn misuse(&self) -> Option<String> {
+        self.tls.misuse(&self.listen_address().ok()?)
+    }
+
     /// What is wrong with these options together, or on this machine.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        let listen = self.listen_address().err().map(|error| error.to_string());
+        let (listen, tls) = match self.listen_address() {
+            Ok(address) => (None, self.tls.problem(&address)),
+            Err(error) => (Some(error.to_string()), None),
+        };
         let copies = self.check_min_in_sync().err().map(|error| error.to_string());
         let catalog = self.cluster.problem("the catalog", &self.catalog.catalog);
         let data = folder_problem(&self.data);
-        [listen, copies, catalog, self.token.problem(), data].into_iter().flatten().collect()
+        [listen, tls, copies, catalog, self.token.problem(), data].into_iter().flatten().collect()
     }
 }
 

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use toystore_host::limits::{
     APPEND_PAGE, MAX_REQUESTS_UNDER_WAY, ORDER_BATCH, SILENCE_TICKS, STUCK_TICKS,
 };
 use toystore_host::ops::Metrics;
 use toystore_host::set_up::SetUpError;
-use toystore_host::{ServeOptions, Shutdown, disk, serve};
+use toystore_host::{Port, ServeOptions, Shutdown, disk, serve};
 use toystore_replication::{Event, Fatal, Replica, ReplicaId, Settings};
 use toystore_storage::{OrderStore, OrderWriter, StorageError, folder, space};
 
@@ -66,11 +65,11 @@ impl From<StorageError> for OrderError {
 /// Says why the replica cannot start or go on, and how to mend it.
 pub async fn run(
     options: Options,
-    listener: TcpListener,
+    port: impl Into<Port>,
     shutdown: Shutdown,
 ) -> Result<(), OrderError> {
     options.check_min_in_sync()?;
-    let (token, caller) = options.token.caller()?;
+    let (token, caller) = options.token.caller(&options.tls.files)?;
     space::check(space::existing(&options.data))?;
     let store = open(&options)?;
     let member = store.member();
@@ -103,7 +102,7 @@ pub async fn run(
     let watching = disk::watch(&full, || space::check(&options.data), || std::future::ready(()));
     let shared = Shared { node: node.clone(), caller, replicas, full: full.clone() };
     let routes = routes(shared, reader, token, metrics);
-    let serving = serve(listener, routes, ServeOptions::default(), shutdown);
+    let serving = serve(port, routes, ServeOptions::default(), shutdown);
     tokio::pin!(serving);
     let core = tokio::select! {
         () = &mut serving => {

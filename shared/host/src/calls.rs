@@ -9,9 +9,10 @@ use prometheus_client::metrics::family::Family;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Address;
+use crate::tls::Tls;
 use crate::tokens::ClusterToken;
 use crate::wire::{CallerError, HttpWire, Wire};
+use crate::{Address, remarks};
 
 /// The version of every internal message; processes of different versions refuse each other.
 pub const WIRE_VERSION: u8 = 2;
@@ -36,6 +37,9 @@ pub enum CallError {
     /// It was sent, or may have been; whether it was done cannot be told.
     #[error("no answer")]
     Unknown,
+    /// Nothing was done: one of the two does not believe the certificate of the other.
+    #[error("not reachable: a certificate is not believed")]
+    Distrusted,
     /// The other side wants another cluster token.
     #[error("the cluster token is not accepted")]
     Denied,
@@ -66,6 +70,7 @@ impl CallError {
         match self {
             Self::NobodyThere => "nobody_there",
             Self::NotSent => "not_sent",
+            Self::Distrusted => "distrusted",
             Self::Unknown => "unknown",
             Self::Denied => "denied",
             Self::Refused(_) => "refused",
@@ -77,7 +82,8 @@ impl CallError {
     #[must_use]
     pub fn certainly_not_done(&self) -> bool {
         match self {
-            Self::NobodyThere | Self::NotSent | Self::Denied | Self::Refused(_) => true,
+            Self::NobodyThere | Self::NotSent | Self::Distrusted => true,
+            Self::Denied | Self::Refused(_) => true,
             Self::Unknown | Self::Garbled => false,
         }
     }
@@ -97,12 +103,20 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A caller over HTTP that shows the given token.
+    /// A caller over plain HTTP that shows the given token.
     ///
     /// # Errors
     /// The HTTP client does not start, or the token cannot be sent.
     pub fn new(token: ClusterToken) -> Result<Self, CallerError> {
-        Ok(Self::over(Arc::new(HttpWire::new(token)?)))
+        Self::speaking(token, None)
+    }
+
+    /// The same over TLS, if it is given.
+    ///
+    /// # Errors
+    /// The HTTP client does not start, or the token cannot be sent.
+    pub fn speaking(token: ClusterToken, tls: Option<&Tls>) -> Result<Self, CallerError> {
+        Ok(Self::over(Arc::new(HttpWire::new(token, tls)?)))
     }
 
     /// A caller whose frames travel over `wire`.
@@ -131,6 +145,11 @@ impl Caller {
             let unanswered = Unanswered { call: C::NAME, error: error.label() };
             self.unanswered.get_or_create(&unanswered).inc();
             tracing::debug!(call = C::NAME, %to, %error, "no answer");
+            if *error == CallError::Distrusted
+                && let Some(left_out) = remarks::admit()
+            {
+                tracing::warn!(%to, left_out, "one of the two does not believe the other's certificate");
+            }
         }
         answer
     }

@@ -120,6 +120,12 @@ fn raise_file_limit() {
     }
 }
 
+/// Prints what makes no sense about the command line on stderr, and gives the exit code for it.
+pub fn misused(service: &str, message: impl Display) -> ExitCode {
+    let _ = fail(service, message);
+    ExitCode::from(USAGE)
+}
+
 /// Prints `service: message` on stderr, on one line, and gives the exit code 1.
 pub fn fail(service: &str, message: impl Display) -> ExitCode {
     let message = message.to_string();

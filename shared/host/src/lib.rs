@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`limits`] | every timeout, cap and queue length, and how they depend on each other |
 //! | [`listen`] | opening a port |
+//! | [`tls`] | what is spoken there, and where it may be spoken without TLS |
 //! | [`mod@serve`] | the accept loop, and how each connection is guarded |
 //! | [`body`] | reading request bodies: counted, timed, strictly JSON |
 //! | [`reply`] | values and refusals as HTTP |
@@ -56,6 +57,7 @@ pub mod serve;
 pub mod set_up;
 pub mod shutdown;
 pub mod telemetry;
+pub mod tls;
 pub mod tokens;
 pub mod trace;
 pub mod wire;
@@ -63,6 +65,7 @@ pub mod wire;
 pub use address::{Address, ClusterConfig};
 pub use calls::{Call, CallError, Caller};
 pub use desk::Desk;
+pub use listen::Port;
 pub use serve::{ServeOptions, serve};
 pub use shutdown::{Shutdown, Trigger};
 pub use tokens::{AdminToken, ClusterToken};

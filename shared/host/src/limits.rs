@@ -26,6 +26,8 @@ pub const MAX_HEADERS: usize = 64;
 pub const MAX_HEADER_BYTES: usize = 16 << 10;
 /// The address in the request line.
 pub const MAX_URI_BYTES: usize = 8 << 10;
+/// From the start of a connection until both sides have agreed on keys.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the first byte of a request to the end of its headers.
 pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the end of the headers to the end of the body.
@@ -138,6 +140,8 @@ const fn less(a: Duration, b: Duration) -> bool {
 // A caller gives a connection up before the server does, else it sends into a closing one.
 const _: () = assert!(less(CLIENT_POOL_IDLE, KEEP_ALIVE_IDLE));
 const _: () = assert!(less(HEADER_READ_TIMEOUT, KEEP_ALIVE_IDLE));
+// A client that says nothing holds its place no longer where TLS is spoken.
+const _: () = assert!(less(HANDSHAKE_TIMEOUT, KEEP_ALIVE_IDLE));
 // Any frame fits into an internal body.
 const _: () = assert!(
     toystore_codec::MAX_PAYLOAD_BYTES + toystore_codec::HEADER_BYTES <= MAX_INTERNAL_BODY_BYTES

@@ -1,8 +1,12 @@
 //! Opening a port, with an error that says what to do.
 
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use crate::Address;
 use crate::limits::LISTEN_BACKLOG;
@@ -32,6 +36,34 @@ pub enum ListenError {
         #[source]
         error: io::Error,
     },
+}
+
+/// An open port, and what is spoken there: plain HTTP, or HTTP over TLS.
+pub struct Port {
+    pub(crate) listener: TcpListener,
+    pub(crate) tls: Option<TlsAcceptor>,
+}
+
+impl Port {
+    /// A port where TLS is spoken if it is given.
+    #[must_use]
+    pub fn new(listener: TcpListener, tls: Option<Arc<ServerConfig>>) -> Self {
+        Self { listener, tls: tls.map(TlsAcceptor::from) }
+    }
+
+    /// Where it is.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+impl From<TcpListener> for Port {
+    fn from(listener: TcpListener) -> Self {
+        Self::new(listener, None)
+    }
 }
 
 /// Opens a port. Port 0 takes any that is free: ask the listener which.

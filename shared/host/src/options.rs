@@ -10,6 +10,7 @@ use toystore_replication::ReplicaId;
 use crate::address::DEFAULT_REPLICAS;
 use crate::set_up::SetUpError;
 use crate::telemetry::LogFormat;
+use crate::tls::TlsFiles;
 use crate::{Address, Caller, ClusterConfig, ClusterToken};
 
 #[allow(missing_docs)] // See above.
@@ -26,13 +27,13 @@ pub struct TokenOption {
 }
 
 impl TokenOption {
-    /// The token, and a caller that shows it.
+    /// The token, and a caller that shows it and speaks TLS if files for it are named.
     ///
     /// # Errors
-    /// The token cannot be used, or calls cannot be made.
-    pub fn caller(&self) -> Result<(ClusterToken, Caller), SetUpError> {
+    /// The token or the files cannot be used, or calls cannot be made.
+    pub fn caller(&self, files: &TlsFiles) -> Result<(ClusterToken, Caller), SetUpError> {
         let token = ClusterToken::read(&self.cluster_token)?;
-        let caller = Caller::new(token.clone())?;
+        let caller = Caller::speaking(token.clone(), files.read()?.as_ref())?;
         Ok((token, caller))
     }
 

@@ -2,6 +2,7 @@
 
 mod exchange;
 mod guard;
+mod handshake;
 mod head;
 mod turn;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustix::io::Errno;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -23,15 +25,17 @@ pub use self::head::HeadLimits;
 
 use self::exchange::Exchange;
 use self::guard::Guard;
+use self::handshake::agree;
 use self::turn::Turn;
-use crate::Shutdown;
-use crate::{limits, load};
+use crate::{Port, Shutdown, limits, load};
 
 /// What a server allows. The default is what [`limits`] says.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeOptions {
     /// What the head of a request may be like.
     pub head: HeadLimits,
+    /// From the start of a connection until both sides have agreed on keys, where TLS is spoken.
+    pub handshake_timeout: Duration,
     /// From the first byte of a head to its end; then 408.
     pub header_timeout: Duration,
     /// Between two requests; then the connection is closed.
@@ -56,6 +60,7 @@ impl Default for ServeOptions {
                 uri_bytes: limits::MAX_URI_BYTES,
                 headers: limits::MAX_HEADERS,
             },
+            handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             header_timeout: limits::HEADER_READ_TIMEOUT,
             keep_alive_idle: limits::KEEP_ALIVE_IDLE,
             write_timeout: limits::WRITE_TIMEOUT,
@@ -78,7 +83,7 @@ struct Server<S> {
 /// Serves `routes` until `shutdown`; then lets requests under way end within the grace, and
 /// drops what is left. Wants routes that answer everything: `routes.recover(reject::recover)`.
 pub async fn serve<F>(
-    listener: TcpListener,
+    port: impl Into<Port>,
     routes: F,
     options: ServeOptions,
     mut shutdown: Shutdown,
@@ -86,6 +91,7 @@ pub async fn serve<F>(
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
     F::Extract: Reply,
 {
+    let Port { listener, tls } = port.into();
     let server = Arc::new(Server {
         routes: Arc::new(warp::service(routes)),
         options,
@@ -102,17 +108,34 @@ pub async fn serve<F>(
             stream = accept(&listener) => stream,
         };
         load::accepted();
+        // Without it small answers wait for the client's delayed acknowledgements; worth no more.
+        let _ = stream.set_nodelay(true);
         if let Ok(place) = Arc::clone(&connections).try_acquire_owned() {
-            let connection = converse(stream, Arc::clone(&server));
-            open.spawn(async move {
-                connection.await;
-                drop(place);
-            });
+            let (place, server) = ((place, load::connection()), Arc::clone(&server));
+            // Tasks of two kinds, so that one without TLS keeps no room for it.
+            match &tls {
+                None => open.spawn(hold(place, converse(stream, server))),
+                Some(tls) => {
+                    let agreed = agree(tls.clone(), stream, options.handshake_timeout, &shutdown);
+                    open.spawn(hold(place, async {
+                        if let Some(stream) = agreed.await {
+                            converse(stream, server).await;
+                        }
+                    }))
+                }
+            };
         } else if let Ok(place) = Arc::clone(&turned_away).try_acquire_owned() {
-            open.spawn(async move {
-                turn_away(stream, options).await;
-                drop(place);
-            });
+            match &tls {
+                None => open.spawn(hold(place, turn_away(stream, options))),
+                Some(tls) => {
+                    let agreed = agree(tls.clone(), stream, options.linger, &shutdown);
+                    open.spawn(hold(place, async move {
+                        if let Some(stream) = agreed.await {
+                            turn_away(stream, options).await;
+                        }
+                    }))
+                }
+            };
         }
     }
     // New connections are refused by the system from here on.
@@ -121,6 +144,12 @@ pub async fn serve<F>(
     if tokio::time::timeout(options.shutdown_grace, all_done).await.is_err() {
         tracing::warn!(connections = open.len(), "dropping what did not end in time");
     }
+}
+
+/// Holds a connection's place to its end.
+async fn hold<P>(place: P, connection: impl Future<Output = ()>) {
+    connection.await;
+    drop(place);
 }
 
 /// The next connection. Without file descriptors it waits for some: those in use go on.
@@ -145,8 +174,9 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Serves one connection to its end.
-async fn converse<S>(stream: TcpStream, server: Arc<Server<S>>)
+async fn converse<T, S>(stream: T, server: Arc<Server<S>>)
 where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: tower_service::Service<
             hyper::Request<hyper::body::Incoming>,
             Response = crate::reply::Response,
@@ -157,11 +187,8 @@ where
         + 'static,
     S::Future: Send,
 {
-    let _counted = load::connection();
     let options = server.options;
     let mut shutdown = server.shutdown.clone();
-    // Without it small answers wait for the client's delayed acknowledgements; worth no more.
-    let _ = stream.set_nodelay(true);
     let turn = Arc::new(Turn::default());
     let io = TokioIo::new(Guard::new(stream, options, Arc::clone(&turn)));
     let (routes, requests) = (Arc::clone(&server.routes), Arc::clone(&server.requests));
@@ -199,7 +226,7 @@ fn parser(options: &ServeOptions) -> http1::Builder {
 }
 
 /// Tells a client above the cap to come back later, without reading what it wants.
-async fn turn_away(stream: TcpStream, options: ServeOptions) {
+async fn turn_away<T: AsyncRead + AsyncWrite + Unpin>(stream: T, options: ServeOptions) {
     let mut guard = Guard::new(stream, options, Arc::new(Turn::default()));
     guard.refuse(Refusal::Busy);
     let _ = tokio::time::timeout(options.linger, guard.close()).await;

@@ -2,9 +2,8 @@
 
 use std::io;
 
-use tokio::net::TcpListener;
-
-use crate::listen::{self, ListenError};
+use crate::listen::{self, ListenError, Port};
+use crate::tls::{Callers, TlsError, TlsFiles};
 use crate::tokens::TokenError;
 use crate::wire::CallerError;
 use crate::{Address, Shutdown};
@@ -15,6 +14,9 @@ pub enum SetUpError {
     /// A token cannot be used.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Calls to other processes cannot be made.
     #[error(transparent)]
     Caller(#[from] CallerError),
@@ -26,14 +28,18 @@ pub enum SetUpError {
     Signals(#[source] io::Error),
 }
 
-/// Opens the port, and begins to heed signals.
+/// Opens the port, where TLS is spoken with `callers` if files for it are named, and begins to heed
+/// signals.
 ///
 /// # Errors
-/// One of the two is not to be had.
+/// The files cannot be used, or port or signals are not to be had.
 pub async fn open(
     address: &Address,
     what: &'static str,
-) -> Result<(TcpListener, Shutdown), SetUpError> {
-    let listener = listen::bind(address, what).await?;
-    Ok((listener, Shutdown::on_signals().map_err(SetUpError::Signals)?))
+    files: &TlsFiles,
+    callers: Callers,
+) -> Result<(Port, Shutdown), SetUpError> {
+    let tls = files.read()?.map(|tls| tls.server(callers)).transpose()?.flatten();
+    let port = Port::new(listen::bind(address, what).await?, tls);
+    Ok((port, Shutdown::on_signals().map_err(SetUpError::Signals)?))
 }

@@ -11,6 +11,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use crate::Address;
 use crate::calls::CallError;
 use crate::limits::{CLIENT_POOL_IDLE, CONNECT_TIMEOUT, MAX_INTERNAL_BODY_BYTES};
+use crate::tls::{Tls, TlsError, is_doubt, nobody};
 use crate::tokens::ClusterToken;
 use crate::trace::{self, TRACEPARENT};
 
@@ -37,6 +38,12 @@ pub enum CallerError {
     /// The HTTP client did not start.
     #[error("cannot start the HTTP client: {0}")]
     Client(#[from] reqwest::Error),
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The library for TLS does not start.
+    #[error("cannot start TLS: {0}")]
+    NoTls(#[source] rustls::Error),
     /// The token does not fit into a header.
     #[error("the cluster token does not fit into a header")]
     Token,
@@ -46,15 +53,21 @@ pub enum CallerError {
 #[derive(Debug)]
 pub struct HttpWire {
     client: reqwest::Client,
+    scheme: &'static str,
     bearer: HeaderValue,
 }
 
 impl HttpWire {
-    /// A wire that shows the given token.
+    /// A wire that shows the given token, over TLS if it is given.
     ///
     /// # Errors
     /// The HTTP client does not start, or the token cannot be sent.
-    pub fn new(token: ClusterToken) -> Result<Self, CallerError> {
+    pub fn new(token: ClusterToken, tls: Option<&Tls>) -> Result<Self, CallerError> {
+        // Left to itself the HTTP client would look for authorities on this machine.
+        let (scheme, config) = match tls {
+            Some(tls) => ("https", tls.client()?),
+            None => ("http", nobody().map_err(CallerError::NoTls)?),
+        };
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -62,8 +75,9 @@ impl HttpWire {
             .tcp_nodelay(true)
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(CLIENT_POOL_IDLE)
+            .tls_backend_preconfigured(config)
             .build()?;
-        Ok(Self { client, bearer: token.bearer().ok_or(CallerError::Token)? })
+        Ok(Self { client, scheme, bearer: token.bearer().ok_or(CallerError::Token)? })
     }
 
     async fn post(
@@ -76,7 +90,7 @@ impl HttpWire {
         let trace = trace::current().and_then(|trace| trace.child().header());
         let request = self
             .client
-            .post(format!("http://{to}/internal/{name}"))
+            .post(format!("{}://{to}/internal/{name}", self.scheme))
             .header(AUTHORIZATION, self.bearer.clone())
             .header(CONTENT_TYPE, FRAME)
             .headers(trace.into_iter().map(|trace| (TRACEPARENT, trace)).collect())
@@ -102,9 +116,11 @@ impl Wire for HttpWire {
     }
 }
 
-/// Only a connection that never stood proves that nothing was received.
+/// Only a connection that never stood, or ended over a certificate, proves that nothing was received.
 fn unsent_or_unknown(error: &reqwest::Error) -> CallError {
-    if !error.is_connect() && !error.is_builder() {
+    if is_doubt(error) {
+        CallError::Distrusted
+    } else if !error.is_connect() && !error.is_builder() {
         CallError::Unknown
     } else if is_refused(error) {
         CallError::NobodyThere

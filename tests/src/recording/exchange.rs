@@ -13,6 +13,7 @@ use toystore_domain::{
 
 use super::Shared;
 use crate::history::{Call, OrderRead, Placing, ProductRead, What, Why};
+use crate::store::http;
 
 /// A front end that is there answers within its deadline, which is shorter.
 const PATIENCE: Duration = Duration::from_secs(7);
@@ -30,11 +31,7 @@ type Answer = Option<(u16, Response)>;
 
 impl Exchange {
     pub fn new(shared: Arc<Shared>, front_ends: Vec<(u8, String)>) -> Self {
-        let http = Client::builder()
-            .no_proxy()
-            .connect_timeout(Duration::from_secs(1))
-            .timeout(PATIENCE)
-            .build();
+        let http = http(None).connect_timeout(Duration::from_secs(1)).timeout(PATIENCE).build();
         Self { shared, http: http.expect("an HTTP client"), front_ends }
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::process::{Command, Output};
 
-use super::{Store, order, program, wait_for};
+use super::{OPERATOR, Store, order, program, wait_for};
 
 impl Store {
     /// Waits until a replica is in the in-sync set.
@@ -38,7 +38,7 @@ impl Store {
     /// Runs the inspector on running services.
     #[must_use]
     pub fn inspect(&self, command: &str, names: &[String]) -> Output {
-        let urls = names.iter().map(|name| format!("http://{}", self.address(name)));
+        let urls = names.iter().map(|name| self.url_of(name));
         self.inspect_sources(&[command], urls)
     }
 
@@ -49,13 +49,13 @@ impl Store {
         command: &[&str],
         sources: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Output {
-        Command::new(program("toystore-inspect"))
-            .args(command)
-            .args(sources)
-            .arg("--cluster-token")
-            .arg(self.token("cluster.token"))
-            .output()
-            .expect("the inspector runs")
+        let mut inspector = Command::new(program("toystore-inspect"));
+        inspector.args(command).args(sources);
+        inspector.arg("--cluster-token").arg(self.token("cluster.token"));
+        if let Some(certificates) = &self.certificates {
+            inspector.args(certificates.options(OPERATOR));
+        }
+        inspector.output().expect("the inspector runs")
     }
 
     /// At rest: every replica in sync, logs equal, everything sound, the stock equation holds.

@@ -12,7 +12,8 @@ use thirtyfour::{
     WebDriver, WebElement,
 };
 use tokio::runtime::Runtime;
-use toystore_tests::store::wait_for;
+use toystore_host::tls::nobody;
+use toystore_tests::store::{PATIENCE, wait_for};
 
 /// What a browser of a test leaves alone: the rest of the machine, and all that is outside of it.
 const ARGUMENTS: [&str; 9] = [
@@ -53,7 +54,11 @@ impl Browser {
         let mut capabilities = DesiredCapabilities::chrome();
         ARGUMENTS.iter().for_each(|argument| capabilities.add_arg(argument).unwrap());
         capabilities.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
-        let connecting = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities);
+        // Left to itself it would want to know which authorities this machine believes.
+        let plain = reqwest::Client::builder().tls_backend_preconfigured(nobody().unwrap());
+        let connecting = WebDriver::builder(format!("http://127.0.0.1:{port}"), capabilities)
+            .client(plain.timeout(PATIENCE).build().unwrap());
+        let connecting = async { connecting.await };
         browser.driver = Some(browser.runtime.block_on(connecting).expect("a browser"));
         browser.wide();
         Some(browser)

@@ -11,8 +11,11 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
 
 use crate::load::PATIENCE;
 use crate::load::figures::Outcome;
@@ -21,9 +24,9 @@ use crate::load::figures::Outcome;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// A connection to one server.
-#[derive(Debug)]
 pub struct Connection {
     authority: String,
+    tls: Option<TlsConnector>,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
@@ -31,7 +34,13 @@ impl Connection {
     /// To a server `HOST:PORT`, made with the first request.
     #[must_use]
     pub fn new(authority: String) -> Self {
-        Self { authority, sender: None }
+        Self { authority, tls: None, sender: None }
+    }
+
+    /// The same over TLS.
+    #[must_use]
+    pub fn over(self, tls: TlsConnector) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// Sends a request and reads its answer to the end.
@@ -52,7 +61,7 @@ impl Connection {
         request.headers_mut().insert(HOST, HeaderValue::from_str(&self.authority).ok()?);
         let sender = match &mut self.sender {
             Some(sender) if !sender.is_closed() => sender,
-            other => other.insert(connect(&self.authority).await?),
+            other => other.insert(connect(&self.authority, self.tls.as_ref()).await?),
         };
         sender.ready().await.ok()?;
         let mut response = sender.send_request(request).await.ok()?;
@@ -63,9 +72,18 @@ impl Connection {
     }
 }
 
-async fn connect(authority: &str) -> Option<SendRequest<Full<Bytes>>> {
+async fn connect(authority: &str, tls: Option<&TlsConnector>) -> Option<SendRequest<Full<Bytes>>> {
     let stream = TcpStream::connect(authority).await.ok()?;
     stream.set_nodelay(true).ok()?;
+    let Some(tls) = tls else { return begin(stream).await };
+    let host = authority.rsplit_once(':')?.0.trim_matches(['[', ']']);
+    begin(tls.connect(ServerName::try_from(host.to_owned()).ok()?, stream).await.ok()?).await
+}
+
+async fn begin<T>(stream: T) -> Option<SendRequest<Full<Bytes>>>
+where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+{
     let (sender, connection) = handshake(TokioIo::new(stream)).await.ok()?;
     // It ends with the sender; what went wrong shows in the request.
     tokio::task::spawn_local(async move {

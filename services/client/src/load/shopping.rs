@@ -32,7 +32,6 @@ struct Toy {
 }
 
 /// A customer.
-#[derive(Debug)]
 pub struct Shopper {
     connection: Connection,
     toys: Vec<Toy>,

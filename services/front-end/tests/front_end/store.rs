@@ -112,6 +112,7 @@ impl Store {
             cluster,
             cluster_token: cluster_token(),
             admin_token: AdminToken::new(ADMIN).unwrap(),
+            tls: None,
             cache: setup.cache.then_some(CacheConfig { capacity: 1000, drift_ms: 0 }),
             heartbeat: Duration::from_millis(20),
         };

@@ -265,8 +265,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<T> {
         self.stream.is_write_vectored()
     }
 
+    /// TLS keeps what the client does not take, so this can wait for it as writing can.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.timed(flushed, cx)
     }
 
     /// Leaves the end to [`Guard::close`], which may have something to say first.
@@ -277,11 +280,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<T> {
 
 impl<T> Guard<T> {
     /// A client that does not take its answer holds the connection no longer than allowed.
-    fn timed(
+    fn timed<R>(
         &mut self,
-        written: Poll<io::Result<usize>>,
+        written: Poll<io::Result<R>>,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
+    ) -> Poll<io::Result<R>> {
         if written.is_ready() {
             self.writing.off();
         } else if self.writing.is_out(self.options.write_timeout, cx) {
