@@ -3,15 +3,18 @@
 # restarts it, and shows that all replicas hold the same orders and every client's orders check out.
 # Takes about half a minute after the build, needs the usual ports, leaves nothing behind.
 #
-# Usage: scripts/demo.sh
+# Usage: scripts/demo.sh [--tls]
+#   --tls  with everything by https
 #
 # Ends with 0 only when no order was lost or changed and the replicas are equal and sound.
 set -euo pipefail
 # shellcheck source=SCRIPTDIR/lib.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
+tls=()
 case ${1-} in
     '') ;;
+    --tls) tls=(--tls) ;;
     -h | --help) usage ;;
     *) misuse "there is no option $1" ;;
 esac
@@ -34,18 +37,20 @@ step() { printf '\n== %s\n' "$*"; }
 script() { "$root/scripts/$1.sh" "${@:2}" --data "$data"; }
 # One number or list out of what the front end says about the cluster.
 cluster() {
-    "$bin/toystore-client" status --json --front-end "$front_end" |
+    "$bin/toystore-client" status --json --front-end "$front_end" "${ca[@]}" |
         sed -n 's/.*"'"$1"'":\[\{0,1\}\([0-9]\(,[0-9]\)*\).*/\1/p'
 }
 trap cleanup EXIT
 
 step "Starting the catalog, three order replicas and the front end"
 # Sold-out toys are back within half a second, so that orders never cease to flow.
-TOYSTORE_RESTOCK_MS=500 script start
+TOYSTORE_RESTOCK_MS=500 script start "${tls[@]}"
+front_end=$(url_of front-end)
+credentials
 
 step "Five clients go shopping for ten seconds"
 "$bin/toystore-client" run --clients 5 --iterations 10000000 -p 0.6 --seed 7 \
-    --front-end "$front_end" --report "$data/report.json" >"$data/client.txt" 2>&1 &
+    --front-end "$front_end" "${ca[@]}" --report "$data/report.json" >"$data/client.txt" 2>&1 &
 shopping=$!
 sleep 3
 leader=order-$(cluster leader)
@@ -71,9 +76,9 @@ until [[ $(cluster in_sync | tr ',' '\n' | sort | tr -d '\n') == 123 ]]; do
 done
 script status
 
-replicas=(http://127.0.0.1:1001{0,1,2})
-token=(--cluster-token "$data/cluster.token")
+replicas=("$(url_of order-1)" "$(url_of order-2)" "$(url_of order-3)")
+access=(--cluster-token "$data/cluster.token" "${ca[@]}" "${own[@]}")
 step "Do all replicas hold the same orders?"
-"$bin/toystore-inspect" diff "${replicas[@]}" "${token[@]}"
+"$bin/toystore-inspect" diff "${replicas[@]}" "${access[@]}"
 step "Is every record sound, and does the stock add up?"
-"$bin/toystore-inspect" verify "${replicas[@]}" http://127.0.0.1:10086 "${token[@]}"
+"$bin/toystore-inspect" verify "${replicas[@]}" "$(url_of catalog)" "${access[@]}"

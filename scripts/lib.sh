@@ -4,13 +4,13 @@
 #   NAME.pid  its process       NAME.cmd  its command line, arguments ended by NUL
 #   NAME.log  what it says      NAME.env  the TOYSTORE_… variables it was started with, likewise
 #   NAME/     its database
+# and, when it speaks TLS, tls/ with what certs.sh makes.
 # shellcheck disable=SC2034 # the scripts use what is set here
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 data=${TOYSTORE_DATA:-$root/data/run}
 data=$(realpath -m -- "$data")
 bin=$(cd -- "$root" && realpath -m -- "${CARGO_TARGET_DIR:-target}/release")
-front_end=http://127.0.0.1:6060
 
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 misuse() { printf '%s: %s; --help says more\n' "${0##*/}" "$*" >&2; exit 2; }
@@ -76,8 +76,31 @@ address_of() {
     esac
 }
 
+# Whether the store in $data speaks TLS.
+secure() { grep -qzxe --tls-cert -- "$data/catalog.cmd" 2>/dev/null; }
+
+# The URL of NAME.
+url_of() {
+    if secure; then echo "https://$(address_of "$1")"; else echo "http://$(address_of "$1")"; fi
+}
+
+# Sets ca and own: options of the store's programs that say whom to believe, and who one is.
+credentials() {
+    ca=() own=()
+    if secure; then
+        ca=(--tls-ca "$data/tls/ca.crt")
+        own=(--tls-cert "$data/tls/operator.crt" --tls-key "$data/tls/operator.key")
+    fi
+}
+
 # What NAME replies to PAGE, with the status at the end.
-get() { curl -s -m 2 --noproxy '*' -w '%{http_code}' "http://$(address_of "$1")$2" || true; }
+get() {
+    local shown=()
+    if secure; then
+        shown=(--cacert "$data/tls/ca.crt" --cert "$data/tls/operator.crt" --key "$data/tls/operator.key")
+    fi
+    curl -s -m 2 --noproxy '*' "${shown[@]}" -w '%{http_code}' "$(url_of "$1")$2" || true
+}
 
 # Why a reply of get is not what one wanted.
 reason() {

@@ -55,5 +55,5 @@ ADMIN_TOKEN=$(<"$token")
 export ADMIN_TOKEN
 cp -- "$root"/scripts/schemathesis{.toml,_hooks.py} "$scratch" # it leaves files where it runs
 cd -- "$scratch"
-timeout 600 "$tool" --config-file schemathesis.toml run "${url:-$front_end}/openapi.json" \
+timeout 600 "$tool" --config-file schemathesis.toml run "${url:-http://$(address_of front-end)}/openapi.json" \
     --max-examples "$examples" --seed "$seed" --continue-on-failure --request-timeout 8

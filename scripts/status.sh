@@ -34,7 +34,8 @@ done
 
 ready=true reply=$(get front-end /readyz)
 [[ $reply == *200 ]] || ready=false exit=1
-client=("$bin/toystore-client" status --front-end "$front_end")
+credentials
+client=("$bin/toystore-client" status --front-end "$(url_of front-end)" "${ca[@]}")
 if [[ ! $json ]]; then
     echo
     "${client[@]}" || exit 1
