@@ -30,9 +30,10 @@ for token in cluster admin; do
     od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n' >"$scratch/$token.token"
 done
 chmod 600 "$scratch"/*.token
+"$here/../scripts/certs.sh" "$scratch/tls" --only own >/dev/null
 for file in store compose; do
     sed -e "s|/etc/toystore/catalog.csv|$here/../data/catalog.csv|" \
-        -e "s#/etc/toystore/\|/run/secrets/#$scratch/#" -e "s|_token\"|.token\"|" \
+        -e "s#/etc/toystore/\|/run/secrets/#$scratch/#" -e "s|_token\"|.token\"|" -e "s|/run/tls/|$scratch/tls/|" \
         -e "s|/var/lib/toystore|$scratch|" "$here/$file.toml" >"$scratch/$file.toml"
     "$bin/toystore-catalog" serve --config "$scratch/$file.toml" --check-config
     "$bin/toystore-front-end" --config "$scratch/$file.toml" --check-config
