@@ -17,6 +17,7 @@ use toystore_client::shopper::Shopper;
 use toystore_client::stats::{Tally, millis};
 use toystore_domain::api::{OrderBody, OrderPlaced, ProductBody};
 use toystore_domain::{OrderNumber, ProductName, Purchase, Quantity};
+use toystore_host::tls::nobody;
 
 use crate::latency::{Kind, Latency};
 
@@ -113,7 +114,8 @@ impl Customers {
         let customer = |number: u64| {
             let seed = party.seed.wrapping_add(number);
             let first = usize::try_from(number).unwrap_or_default();
-            let store = Store::new(&front_ends, first).map_err(|error| anyhow!("{error}"))?;
+            let store =
+                Store::new(&front_ends, first, nobody()?).map_err(|error| anyhow!("{error}"))?;
             Ok(Customer {
                 number,
                 patient: Patient::new(store, PATIENCE, seed),

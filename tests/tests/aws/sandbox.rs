@@ -150,7 +150,7 @@ impl Sandbox {
 
     /// Whether the stand-in checks who calls and what they may.
     pub fn authorize(&self, on: bool) {
-        let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+        let client = toystore_tests::store::http(None).build().unwrap();
         let url = format!("{}/moto-api/reset-auth", self.url);
         let reply = client.post(url).body(if on { "0" } else { "inf" }).send().unwrap();
         assert!(reply.status().is_success());
