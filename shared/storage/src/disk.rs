@@ -15,5 +15,11 @@ pub fn sync(db: &sled::Db, file: &File) -> io::Result<()> {
         sled::Error::Io(error) => error,
         other => io::Error::other(other.to_string()),
     })?;
-    file.sync_data()
+    file.sync_data()?;
+    #[cfg(test)]
+    tests::synced();
+    Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,10 +16,15 @@ use toystore_replication::{Entry, Fatal, Member, Position, ReplicaId, Saved, Sto
 use crate::folder::{CACHE_BYTES, Folder, Kind, StorageError, guarded, sled_error, unreadable};
 use crate::mark::{Mark, MarkFile};
 use crate::schema::{
-    KEYS, META, ORDERS, OrderState, Row, STATE, STATE_VERSION, order_key, read_number, read_row,
-    rows_of,
+    KEYS, META, ORDERS, OrderState, Row, STATE, STATE_VERSION, fitting, order_key, read_number,
+    read_row, rows_of,
 };
 use crate::verify::{Verified, verify};
+
+/// Bytes of orders between two syncs at most; sled writes up to sixteen times as many. Its segments
+/// are of 512 KiB, and it takes all but the last two for synced when it reads them again: of more
+/// than these, a power cut may leave a later part without an earlier one.
+const UNSYNCED_BYTES: usize = 32 << 10;
 
 /// An open database of an order replica.
 pub struct OrderStore {
@@ -177,7 +182,8 @@ impl OrderStore {
         let mut entries = Vec::new();
         for write in writes {
             if let Some(above) = write.truncate_above {
-                self.put(std::mem::take(&mut entries))?;
+                self.put(&std::mem::take(&mut entries))?;
+                self.folder.sync()?;
                 self.truncate_above(above)?;
             }
             self.state = OrderState {
@@ -189,7 +195,7 @@ impl OrderStore {
             };
             entries.extend(write.entries);
         }
-        self.put(entries)?;
+        self.put(&entries)?;
         self.folder.sync()
     }
 
@@ -205,32 +211,51 @@ impl OrderStore {
         self.mark.put(Mark::of(&self.last, self.state.promise))
     }
 
-    fn put(&mut self, entries: Vec<Entry>) -> Result<(), StorageError> {
-        let path = self.folder.path();
-        let rows = rows_of(&entries).map_err(|error| StorageError::damaged(path, error))?;
-        // One by one, and not as a batch: sled frees the pages that it replaces as fast as it is
-        // called, and a batch is one call for a thousand pages.
-        for Entry { number, purchase, .. } in &entries {
-            let inserted = self.reader.keys.insert(purchase.key.as_str(), &order_key(*number));
-            inserted.map_err(|error| sled_error(path, &error))?;
+    fn put(&mut self, entries: &[Entry]) -> Result<(), StorageError> {
+        let turns = self.state != (OrderState { commit: self.state.commit, ..self.written });
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let (portion, after) = rest.split_at(fitting(rest, usize::MAX, UNSYNCED_BYTES));
+            self.index(portion)?;
+            if !turns {
+                self.append(&self.rows_of(portion)?)?;
+            }
+            rest = after;
+            if turns || !rest.is_empty() {
+                self.folder.sync()?;
+            }
         }
-        if self.state == (OrderState { commit: self.state.commit, ..self.written }) {
-            self.append(&rows)?;
+        if turns {
+            self.append_and_turn(&self.rows_of(entries)?)?;
         } else {
-            self.append_and_turn(&rows)?;
+            self.put_state()?;
         }
         self.last = entries.last().map_or(self.last, Entry::position);
         Ok(())
     }
 
-    /// Writes orders, and then what is committed. A transaction would cost sled two more writes to
-    /// the disk, and its threads two more calls.
-    fn append(&mut self, rows: &[Row]) -> Result<(), StorageError> {
+    fn rows_of(&self, entries: &[Entry]) -> Result<Vec<Row>, StorageError> {
+        rows_of(entries).map_err(|error| StorageError::damaged(self.folder.path(), error))
+    }
+
+    fn index(&self, entries: &[Entry]) -> Result<(), StorageError> {
+        // One by one, and not as a batch: sled frees the pages that it replaces as fast as it is
+        // called, and a batch is one call for a thousand pages.
+        for Entry { number, purchase, .. } in entries {
+            let inserted = self.reader.keys.insert(purchase.key.as_str(), &order_key(*number));
+            inserted.map_err(|error| sled_error(self.folder.path(), &error))?;
+        }
+        Ok(())
+    }
+
+    /// Writes orders; what is committed goes after them. A transaction would cost sled two more
+    /// writes to the disk, and its threads two more calls.
+    fn append(&self, rows: &[Row]) -> Result<(), StorageError> {
         for (key, record) in rows {
             let inserted = self.reader.orders.insert(key, record.as_slice());
             inserted.map_err(|error| sled_error(self.folder.path(), &error))?;
         }
-        self.put_state()
+        Ok(())
     }
 
     /// Writes orders and the state under which they were taken, both or neither.
@@ -303,6 +328,7 @@ impl OrderStore {
                 Ok::<_, ConflictableTransactionError<()>>(())
             });
             done.map_err(|error| transaction_error(&path, &error))?;
+            self.folder.sync()?;
         }
         self.last = position;
         Ok(())

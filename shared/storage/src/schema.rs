@@ -66,7 +66,7 @@ pub type Row = ([u8; 8], Vec<u8>);
 pub fn rows_of(mut entries: &[Entry]) -> Result<Vec<Row>, FrameError> {
     let mut rows = Vec::new();
     while !entries.is_empty() {
-        let (row, rest) = entries.split_at(fitting(entries));
+        let (row, rest) = entries.split_at(fitting(entries, ROW_ENTRIES, ROW_BYTES));
         let last = row.last().map_or(OrderNumber::ZERO, |entry| entry.number);
         rows.push((order_key(last), toystore_codec::encode(ENTRIES_VERSION, &row)?));
         entries = rest;
@@ -74,13 +74,13 @@ pub fn rows_of(mut entries: &[Entry]) -> Result<Vec<Row>, FrameError> {
     Ok(rows)
 }
 
-/// How many of these go into one row: one at least.
-fn fitting(entries: &[Entry]) -> usize {
-    let upto = entries.iter().take(ROW_ENTRIES).scan(0, |bytes, Entry { purchase, .. }| {
+/// How many of these are no more than so many and so many bytes: one at least.
+pub(crate) fn fitting(entries: &[Entry], count: usize, most: usize) -> usize {
+    let upto = entries.iter().take(count).scan(0, |bytes, Entry { purchase, .. }| {
         *bytes += purchase.key.as_str().len() + purchase.product.as_str().len() + ENTRY_BYTES;
         Some(*bytes)
     });
-    upto.take_while(|bytes| *bytes <= ROW_BYTES).count().max(1)
+    upto.take_while(|bytes| *bytes <= most).count().max(1)
 }
 
 /// What is wrong with a row of the log.
