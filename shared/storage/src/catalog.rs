@@ -21,7 +21,7 @@ mod change;
 mod content;
 mod staged;
 
-use change::Change;
+use change::{Change, Trees};
 use staged::Staged;
 
 pub use content::Content;
@@ -39,14 +39,17 @@ pub(crate) enum Table {
     Restocks,
     /// One row each under the keys below.
     Meta,
+    /// Number from 0 (u64, big endian) → a part of the last change that was too large for one row.
+    Parts,
 }
 
-pub(crate) const TABLES: [(Table, &str); 5] = [
+pub(crate) const TABLES: [(Table, &str); 6] = [
     (Table::Products, "products"),
     (Table::SoldOut, "sold_out"),
     (Table::Reservations, "reservations"),
     (Table::Restocks, "restocks"),
     (Table::Meta, "meta"),
+    (Table::Parts, "parts"),
 ];
 
 /// The key of the cluster's id among the meta rows.
@@ -101,13 +104,19 @@ impl CatalogStore {
         let folder = Folder::open(path, Kind::Catalog, CACHE_BYTES)?;
         let trees =
             TABLES.iter().map(|(_, name)| folder.tree(name)).collect::<Result<Vec<_>, _>>()?;
-        let commits = guarded(path, || Change::redo(&trees, path))?;
-        let mark = MarkFile::open(path)?;
+        let last = guarded(path, || Change::read(&trees, path))?;
+        let (commits, mark) = (last.number, MarkFile::open(path)?);
         check_mark(path, mark.last(), commits)?;
         let synced = Mutex::new(Synced { commits, mark, marked: Instant::now() });
         let store = Self { folder, trees, synced };
+        guarded(path, || store.with_trees(|trees| last.redo(trees)))?;
         guarded(path, || store.verify())?;
         Ok(store)
+    }
+
+    fn with_trees<T>(&self, work: impl FnOnce(&Trees<'_>) -> T) -> T {
+        let sync = || self.folder.sync();
+        work(&Trees { trees: &self.trees, path: self.folder.path(), sync: &sync })
     }
 
     /// Every row decodes, the books balance, and they agree with the reservations.
@@ -314,8 +323,8 @@ impl Transaction for CatalogTransaction<'_> {
         };
         let mut synced = self.store.synced();
         let commits = CatalogMark(synced.commits.0 + 1);
-        let change = Change { number: commits, rows: self.staged.into_rows() };
-        change.write(&self.store.trees, self.store.path()).map_err(failed)?;
+        let change = Change { number: commits, rows: self.staged.into_rows(), parts: 0 };
+        self.store.with_trees(|trees| change.write(trees)).map_err(failed)?;
         self.store.folder.sync().map_err(failed)?;
         synced.commits = commits;
         if synced.marked.elapsed() >= INTERVAL {

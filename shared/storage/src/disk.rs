@@ -6,6 +6,11 @@
 use std::fs::File;
 use std::io;
 
+/// Bytes of rows between two syncs at most; sled writes up to sixteen times as many. Its segments are
+/// of 512 KiB, and it takes all but the last two for synced when it reads them again: of more than
+/// these, a power cut may leave a later part without an earlier one.
+pub(crate) const UNSYNCED_BYTES: usize = 32 << 10;
+
 /// Makes everything written to `db` so far survive a power cut.
 ///
 /// # Errors

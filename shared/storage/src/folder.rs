@@ -180,10 +180,12 @@ impl Folder {
             return Err(StorageError::damaged(path, "sled's file is missing"));
         }
         remove_unfinished_snapshots(&sled_path)?;
-        let db = open_when_free(path, cache_bytes)?;
         let file = File::open(&data).map_err(StorageError::io("open", &data))?;
+        // What a killed process left in the page cache must be on disk before anyone relies on it,
+        // sled's own snapshot included.
+        file.sync_all().map_err(StorageError::io("sync", &data))?;
+        let db = open_when_free(path, cache_bytes)?;
         let folder = Self { path: path.to_path_buf(), store, db, file };
-        // What a killed process left in the page cache must be on disk before anyone relies on it.
         folder.sync()?;
         sync_tree(path)?;
         Ok(folder)

@@ -44,7 +44,7 @@ impl Mark {
 }
 
 /// How far the catalog was synced: how many transactions it committed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CatalogMark(pub u64);
 
 /// A mark's file.

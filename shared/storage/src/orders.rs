@@ -13,6 +13,7 @@ use sled::transaction::{ConflictableTransactionError, TransactionError};
 use toystore_domain::{OrderKey, OrderNumber};
 use toystore_replication::{Entry, Fatal, Member, Position, ReplicaId, Saved, Stored, Write};
 
+use crate::disk::UNSYNCED_BYTES;
 use crate::folder::{CACHE_BYTES, Folder, Kind, StorageError, guarded, sled_error, unreadable};
 use crate::mark::{Mark, MarkFile};
 use crate::schema::{
@@ -20,11 +21,6 @@ use crate::schema::{
     read_row, rows_of,
 };
 use crate::verify::{Verified, verify};
-
-/// Bytes of orders between two syncs at most; sled writes up to sixteen times as many. Its segments
-/// are of 512 KiB, and it takes all but the last two for synced when it reads them again: of more
-/// than these, a power cut may leave a later part without an earlier one.
-const UNSYNCED_BYTES: usize = 32 << 10;
 
 /// An open database of an order replica.
 pub struct OrderStore {

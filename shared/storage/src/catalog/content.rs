@@ -7,7 +7,7 @@ use toystore_domain::{Books, ProductName};
 use toystore_replication::messages::Reservation;
 use toystore_replication::{ClusterId, View};
 
-use super::change::Change;
+use super::change::{CHANGE, Change, Trees};
 use super::staged::Staged;
 use super::{CLUSTER, CatalogStore, LEASE, TABLES, Table};
 use crate::folder::{Folder, Kind, StorageError, sled_error};
@@ -65,8 +65,8 @@ fn put_all<'a, T>(
         let mut tx = Staged::new(trees);
         let done = rows.iter().try_for_each(|row| put(&mut tx, row));
         done.map_err(|error| StorageError::damaged(folder, error))?;
-        // As many as no transaction changed.
-        Change { rows: tx.into_rows(), ..Change::default() }.write(trees, folder)?;
+        // The folder is synced as a whole, before anybody sees it.
+        Trees { trees, path: folder, sync: &|| Ok(()) }.put_all(&tx.into_rows())?;
     }
     Ok(())
 }
@@ -77,5 +77,6 @@ fn put_meta(tx: &mut Staged<'_>, content: &Content<'_>) -> Result<(), Failed> {
     if content.lease_millis > 0 {
         tx.put(Table::Meta, LEASE, &content.lease_millis)?;
     }
-    Ok(())
+    // As many as no transaction changed.
+    tx.put(Table::Meta, CHANGE, &Change::default())
 }

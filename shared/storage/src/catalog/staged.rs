@@ -10,8 +10,7 @@ use toystore_domain::{Books, OrderKey, ProductName, Version};
 use toystore_replication::messages::Reservation;
 use toystore_replication::{ClusterId, View};
 
-use super::change::Rows;
-use super::{CLUSTER, FENCE, Table, VIEW};
+use super::{CLUSTER, FENCE, Table, VIEW, change};
 use crate::schema::ROW_VERSION;
 
 /// The writes of a transaction, and reads through them.
@@ -32,7 +31,7 @@ impl<'a> Staged<'a> {
     }
 
     /// What is staged.
-    pub(super) fn into_rows(self) -> Rows {
+    pub(super) fn into_rows(self) -> Vec<change::Row> {
         self.rows.into_iter().map(|((table, key), row)| (table, key, row)).collect()
     }
 }

@@ -201,3 +201,8 @@ fn a_power_cut_in_a_change_of_the_catalog_leaves_all_or_nothing() {
     change_without_each_piece(3000, 100, 80, 255);
     change_without_each_piece(3000, 500, 400, 16);
 }
+
+#[test]
+fn a_power_cut_in_a_change_too_large_for_a_row_leaves_all_or_nothing() {
+    change_without_each_piece(6000, 300, 500, 255);
+}
