@@ -7,13 +7,10 @@
 
 with_tls() { [[ -s $state/tls/ca.crt ]]; }
 
-# knows OPTION: whether the programs that are deployed have it.
-knows() { "$programs/toystore-catalog" serve --help | grep -e "$1" >/dev/null; }
-
-# choose_transport [plain]: makes what TLS wants if the programs know it; certificates that are good for
+# choose_transport [plain]: makes what TLS wants, unless it is to be plain; certificates that are good for
 # a week and for these addresses stay.
 choose_transport() {
-    if [[ ${1-} == plain ]] || ! knows --tls-cert; then
+    if [[ ${1-} == plain ]]; then
         rm -rf -- "$state/tls"
         return
     fi
@@ -30,12 +27,12 @@ choose_transport() {
 }
 
 # In the words of store.toml. In the clear, what is said between machines stays in the security group,
-# and internal requests carry the cluster token; programs that want to be told so are told.
+# and internal requests carry the cluster token.
 transport() {
     if with_tls; then
         printf '%s\n' 'tls-ca = "/etc/toystore/ca.crt"' 'tls-cert = "/etc/toystore/host.crt"' \
             'tls-key = "/etc/toystore/host.key"' 'mutual-tls = true'
-    elif knows --insecure; then
+    else
         echo 'insecure = true'
     fi
 }

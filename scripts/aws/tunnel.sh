@@ -6,10 +6,11 @@
 #   --bind ADDRESS  in 127.0.0.0/8, for when a store runs here too (default 127.0.0.1)
 # COMMON: up.sh --help
 #
-# Internal requests want the token in data/aws/NAME/cluster.token:
-#   toystore-inspect verify http://127.0.0.1:10010 --cluster-token data/aws/lab/cluster.token
-# A store that talks by TLS wants https, a certificate too, and to be called by 127.0.0.1: --tls-ca,
-# --tls-cert and --tls-key are ca.crt, operator.crt and operator.key in data/aws/NAME/tls.
+# Internal requests want the token in data/aws/NAME/cluster.token, and a certificate from
+# data/aws/NAME/tls, unless the store was deployed with --plain:
+#   toystore-inspect verify https://127.0.0.1:10010 --cluster-token data/aws/lab/cluster.token \
+#       --tls-ca data/aws/lab/tls/ca.crt --tls-cert data/aws/lab/tls/operator.crt \
+#       --tls-key data/aws/lab/tls/operator.key
 set -euo pipefail
 # shellcheck source=SCRIPTDIR/lib.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

@@ -127,7 +127,7 @@ fn a_store_is_deployed_crashed_and_measured() {
     assert!(before.iter().zip(pids()).all(|(old, new)| *old != new), "what changed is restarted");
     wait_until_in_sync(&sandbox, &status);
     let said = sandbox.well("tunnel --bind 127.0.0.2");
-    assert!(said.contains("The console is http://127.0.0.2:6060/console"));
+    assert!(said.contains("The console is https://127.0.0.2:6060/console"));
 
     let calls = sandbox.calls();
     let inner = format!("-L 127.0.0.2:10086:{}:10086", address("catalog"));
