@@ -8,9 +8,9 @@ use crate::messages::{
 };
 use crate::{CallId, ClusterId, Entry, Epoch, Member, ReplicaId, Ticket, WriteId};
 
-/// What to put on disk: first cut the log, then extend it, then remember the rest. A crash may leave
-/// a part of it: entries cut from the end, entries appended from the first on; but nothing is
-/// appended without the cluster, promise and mark that go with it.
+/// What to put on disk: cluster and promise, then cut the log, then extend it, then mark and commit.
+/// A crash may leave a part of it, in this order: entries cut from the end, and appended from the
+/// first on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Write {
     /// Remove the entries above this one.

@@ -1,26 +1,30 @@
 //! An order replica's database: the log, the index of its keys, and one row of state.
 //!
-//! A crash leaves a beginning of what was written, in sled's one sequence of writes. The index of
-//! keys goes first, so that it lacks nothing; what it has above the log's end is taken out when the
-//! database is opened. Orders go before the commit that may name them: a beginning of them is what a
-//! shorter append would have left. Where more of the state changes than the commit, log and state
-//! change in one transaction, for an order must not outlive the promise that it was taken under.
+//! A crash leaves a beginning of what was written, in sled's one sequence of writes. So a promise
+//! goes first: it binds, and claims nothing. The index of keys goes before the log, so that it lacks
+//! nothing; what it has above the log's end is taken out when the database is opened. What is agreed
+//! and committed goes last. In between a crash leaves what a shorter append would have left.
 
 use std::path::Path;
 
 use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError};
-use toystore_domain::{OrderKey, OrderNumber};
-use toystore_replication::{Entry, Fatal, Member, Position, ReplicaId, Saved, Stored, Write};
+use toystore_domain::OrderNumber;
+use toystore_replication::{
+    ClusterId, Entry, Epoch, Member, Position, ReplicaId, Saved, Stored, Write,
+};
 
 use crate::disk::UNSYNCED_BYTES;
-use crate::folder::{CACHE_BYTES, Folder, Kind, StorageError, guarded, sled_error, unreadable};
+use crate::folder::{CACHE_BYTES, Folder, Kind, StorageError, guarded, sled_error};
 use crate::mark::{Mark, MarkFile};
 use crate::schema::{
-    KEYS, META, ORDERS, OrderState, Row, STATE, STATE_VERSION, fitting, order_key, read_number,
-    read_row, rows_of,
+    KEYS, META, ORDERS, OrderState, STATE, STATE_VERSION, fitting, order_key, read_row, rows_of,
 };
 use crate::verify::{Verified, verify};
+
+mod reader;
+
+pub use reader::OrderReader;
 
 /// An open database of an order replica.
 pub struct OrderStore {
@@ -33,13 +37,6 @@ pub struct OrderStore {
     last: Position,
     mark: MarkFile<Mark>,
     id: ReplicaId,
-}
-
-/// Reads entries beside the writer. Cheap to clone.
-#[derive(Clone)]
-pub struct OrderReader {
-    orders: sled::Tree,
-    keys: sled::Tree,
 }
 
 impl OrderStore {
@@ -116,7 +113,7 @@ impl OrderStore {
     /// It cannot be written.
     pub fn start(&mut self) -> Result<(), StorageError> {
         self.state.incarnation = self.state.incarnation.next();
-        self.put_state()?;
+        self.put_state(self.state)?;
         self.folder.sync()
     }
 
@@ -179,6 +176,7 @@ impl OrderStore {
         for write in writes {
             if let Some(above) = write.truncate_above {
                 self.put(&std::mem::take(&mut entries))?;
+                self.promise(write.cluster, write.promise)?;
                 self.folder.sync()?;
                 self.truncate_above(above)?;
             }
@@ -208,75 +206,48 @@ impl OrderStore {
     }
 
     fn put(&mut self, entries: &[Entry]) -> Result<(), StorageError> {
-        let turns = self.state != (OrderState { commit: self.state.commit, ..self.written });
+        self.promise(self.state.cluster, self.state.promise)?;
         let mut rest = entries;
         while !rest.is_empty() {
             let (portion, after) = rest.split_at(fitting(rest, usize::MAX, UNSYNCED_BYTES));
-            self.index(portion)?;
-            if !turns {
-                self.append(&self.rows_of(portion)?)?;
-            }
-            rest = after;
-            if turns || !rest.is_empty() {
+            self.append(portion)?;
+            if !after.is_empty() {
                 self.folder.sync()?;
             }
+            rest = after;
         }
-        if turns {
-            self.append_and_turn(&self.rows_of(entries)?)?;
-        } else {
-            self.put_state()?;
-        }
+        self.put_state(self.state)?;
         self.last = entries.last().map_or(self.last, Entry::position);
         Ok(())
     }
 
-    fn rows_of(&self, entries: &[Entry]) -> Result<Vec<Row>, StorageError> {
-        rows_of(entries).map_err(|error| StorageError::damaged(self.folder.path(), error))
+    /// Writes a promise ahead of what is done under it: it binds, and claims nothing.
+    fn promise(&mut self, cluster: Option<ClusterId>, promise: Epoch) -> Result<(), StorageError> {
+        self.put_state(OrderState { cluster, promise, ..self.written })
     }
 
-    fn index(&self, entries: &[Entry]) -> Result<(), StorageError> {
-        // One by one, and not as a batch: sled frees the pages that it replaces as fast as it is
-        // called, and a batch is one call for a thousand pages.
-        for Entry { number, purchase, .. } in entries {
-            let inserted = self.reader.keys.insert(purchase.key.as_str(), &order_key(*number));
-            inserted.map_err(|error| sled_error(self.folder.path(), &error))?;
-        }
-        Ok(())
-    }
-
-    /// Writes orders; what is committed goes after them. A transaction would cost sled two more
+    /// Writes keys and orders one by one. sled frees the pages that it replaces as fast as it is
+    /// called, and a batch is one call for a thousand pages; a transaction would cost two more
     /// writes to the disk, and its threads two more calls.
-    fn append(&self, rows: &[Row]) -> Result<(), StorageError> {
-        for (key, record) in rows {
-            let inserted = self.reader.orders.insert(key, record.as_slice());
-            inserted.map_err(|error| sled_error(self.folder.path(), &error))?;
+    fn append(&self, entries: &[Entry]) -> Result<(), StorageError> {
+        let path = self.folder.path();
+        let failed = |error: sled::Error| sled_error(path, &error);
+        for Entry { number, purchase, .. } in entries {
+            let key = purchase.key.as_str();
+            self.reader.keys.insert(key, &order_key(*number)).map_err(failed)?;
+        }
+        for (key, record) in rows_of(entries).map_err(|error| StorageError::damaged(path, error))? {
+            self.reader.orders.insert(key, record).map_err(failed)?;
         }
         Ok(())
     }
 
-    /// Writes orders and the state under which they were taken, both or neither.
-    fn append_and_turn(&mut self, rows: &[Row]) -> Result<(), StorageError> {
-        let path = self.folder.path();
-        let state = encode_state(path, &self.state)?;
-        let trees = (&self.reader.orders, &self.meta);
-        let done = trees.transaction(|(orders, meta)| {
-            for (key, record) in rows {
-                orders.insert(key, record.as_slice())?;
-            }
-            meta.insert(STATE, state.as_slice())?;
-            Ok::<_, ConflictableTransactionError<()>>(())
-        });
-        done.map_err(|error| transaction_error(path, &error))?;
-        self.written = self.state;
-        Ok(())
-    }
-
-    fn put_state(&mut self) -> Result<(), StorageError> {
-        if self.state != self.written {
+    fn put_state(&mut self, state: OrderState) -> Result<(), StorageError> {
+        if state != self.written {
             let path = self.folder.path();
-            let state = encode_state(path, &self.state)?;
-            self.meta.insert(STATE, state).map_err(|error| sled_error(path, &error))?;
-            self.written = self.state;
+            let row = encode_state(path, &state)?;
+            self.meta.insert(STATE, row).map_err(|error| sled_error(path, &error))?;
+            self.written = state;
         }
         Ok(())
     }
@@ -400,59 +371,5 @@ pub(crate) fn transaction_error(path: &Path, error: &TransactionError<()>) -> St
     match error {
         TransactionError::Storage(error) => sled_error(path, error),
         TransactionError::Abort(()) => StorageError::damaged(path, "a transaction was aborted"),
-    }
-}
-
-impl Stored for OrderReader {
-    fn entry(&self, number: OrderNumber) -> Result<Option<Entry>, Fatal> {
-        let Some(row) = self.orders.range(order_key(number)..).next() else { return Ok(None) };
-        let (key, record) = row.map_err(unreadable)?;
-        let mut entries = read_row(&key, &record).map_err(unreadable)?.into_iter();
-        match entries.find(|entry| entry.number == number) {
-            // Numbers begin with 1.
-            None if number == OrderNumber::ZERO => Ok(None),
-            None => Err(Fatal::MissingEntry(number)),
-            found => Ok(found),
-        }
-    }
-
-    fn entries(&self, after: OrderNumber, count: usize) -> Result<Vec<Entry>, Fatal> {
-        let page = self.page(after, count)?;
-        let mut last = after;
-        for entry in &page {
-            last = last.next();
-            if entry.number != last {
-                return Err(Fatal::MissingEntry(last));
-            }
-        }
-        if page.len() < count { Err(Fatal::MissingEntry(last.next())) } else { Ok(page) }
-    }
-
-    fn number_of(&self, key: &OrderKey) -> Result<Option<OrderNumber>, Fatal> {
-        let value = self.keys.get(key.as_str().as_bytes()).map_err(unreadable)?;
-        value.map(|value| read_number(&value).ok_or(Fatal::Unreadable)).transpose()
-    }
-}
-
-impl OrderReader {
-    /// The saved entries above `after`, at most so many.
-    ///
-    /// # Errors
-    /// [`Fatal`] when a record is damaged.
-    pub fn page(&self, after: OrderNumber, limit: usize) -> Result<Vec<Entry>, Fatal> {
-        let mut page = Vec::new();
-        if limit == 0 {
-            return Ok(page);
-        }
-        for row in self.orders.range(order_key(after.next())..) {
-            let (key, record) = row.map_err(unreadable)?;
-            let entries = read_row(&key, &record).map_err(unreadable)?;
-            page.extend(entries.into_iter().filter(|entry| entry.number > after));
-            if page.len() >= limit {
-                page.truncate(limit);
-                break;
-            }
-        }
-        Ok(page)
     }
 }

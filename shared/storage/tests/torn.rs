@@ -75,7 +75,7 @@ fn a_torn_append_is_a_shorter_one() {
 }
 
 #[test]
-fn no_order_outlives_its_promise() {
+fn a_promise_comes_before_its_orders_and_an_agreement_after() {
     let temp = tempfile::tempdir().unwrap();
     let folder = temp.path().join("order-1");
     OrderStore::create(&folder, ID).unwrap();
@@ -85,13 +85,15 @@ fn no_order_outlives_its_promise() {
     let change = || store.apply(vec![write(store.last(), 2, 300)]).unwrap();
     at_every_cut(&folder, change, |copy| {
         let store = OrderStore::open(copy, ID).unwrap();
-        let entry = store.reader().entry(store.last().number).unwrap().unwrap();
-        let state = store.state();
-        assert!((state.promise, state.mark) == (entry.epoch, entry.epoch));
-        found.insert((entry.number, state.promise));
+        let (number, state) = (store.last().number, *store.state());
+        let entry = store.reader().entry(number).unwrap().unwrap();
+        assert!(state.promise >= entry.epoch, "order {number} outlived its promise");
+        assert!(state.mark < Epoch(2) || number == OrderNumber(400), "{number} is no agreement");
+        found.insert((number, state.mark));
     });
-    let all_or_none = [(OrderNumber(100), Epoch(1)), (OrderNumber(400), Epoch(2))];
-    assert_eq!(found, BTreeSet::from(all_or_none));
+    println!("{found:?}");
+    assert!(found.len() > 3, "no cut was in the middle: {found:?}");
+    assert_eq!(found.last(), Some(&(OrderNumber(400), Epoch(2))));
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Disk {
             cut += content.apply_next()?;
         }
         let next = content.queue.pop_front();
-        let torn = next.and_then(|(id, write)| Some((id, content.torn(write, orders)?)));
+        let torn = next.map(|(id, write)| (id, content.torn(write, orders)));
         content.queue = torn.into_iter().collect();
         let left = content.queue.front().map_or(0, |(_, write)| write.entries.len());
         cut += content.apply_next()?;
@@ -143,15 +143,11 @@ impl Content {
         self.entries.last().map_or(Position::ORIGIN, Entry::position)
     }
 
-    /// What a crash leaves of a write: some of its orders, for they are written one after the other,
-    /// and what is committed after them. Of a write that changes more it leaves all or nothing.
-    fn torn(&self, mut write: Write, orders: usize) -> Option<Write> {
-        let saved = (self.cluster, self.promise, self.mark);
-        if (write.cluster, write.promise, write.mark) != saved {
-            return None;
-        }
+    /// What a crash leaves of a write: the promise and some of its orders, for they are written one
+    /// after the other, and what is agreed and committed after them.
+    fn torn(&self, mut write: Write, orders: usize) -> Write {
         write.entries.truncate(orders);
-        Some(Write { commit: self.commit, ..write })
+        Write { mark: self.mark, commit: self.commit, ..write }
     }
 
     fn apply_next(&mut self) -> Result<usize, String> {
