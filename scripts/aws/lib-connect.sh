@@ -16,7 +16,10 @@ know_endpoint() {
     local host=${endpoint#*://}
     host=${host%%[/?#]*} host=${host##*@}
     if [[ $host == \[* ]]; then host=${host%%]*}]; else host=${host%:*}; fi
-    loopback "$host" || die "$endpoint is neither AWS nor on this machine"
+    # To the AWS CLI's library a backslash ends the host, and what follows is a path.
+    if [[ $endpoint == *\\* ]] || ! loopback "$host"; then
+        die "$endpoint is neither AWS nor on this machine"
+    fi
     # No proxy in between; and no credentials from files, since roles in them are asked for at AWS.
     export no_proxy='*' NO_PROXY='*' AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null \
         AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_ACCESS_KEY_ID="${AWS_ACCESS_KEY_ID:-any}" \

@@ -68,6 +68,7 @@ fn an_api_is_aws_or_here() {
     for elsewhere in [
         "http://192.0.2.1:5000",
         "http://127.0.0.1@192.0.2.1:5000",
+        "http://192.0.2.1\\@127.0.0.1:5000",
         "http://127.0.0.1.example:5000",
         "http://192.0.2.1/127.0.0.1",
         "http://ec2.us-east-1.amazonaws.com",
