@@ -7,7 +7,7 @@
 #   DIR            where they go; made if it is not there
 #   --hosts NAME,… names and addresses that the certificates are valid for, beside the process's
 #                  own name, localhost, 127.0.0.1 and ::1
-#   --days N       how long they are valid, 1 to 3650 (default 30)
+#   --days N       how long they are valid, 1 to 3650 (default 30); the authority is for 20 years
 #   --only PROCESS,…
 #                  only for these processes, which may have any name (default: catalog, order-1 to
 #                  order-9, front-end, and operator for toystore-inspect and curl)
@@ -56,11 +56,14 @@ entry() {
 }
 
 if [[ ! -s ca.crt || ! -s ca.key ]]; then
+    # It outlives what it signs, also what it signs years later.
     quiet openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -sha256 \
-        -keyout ca.key -out ca.crt -days "$days" -subj "/CN=toystore test authority" \
+        -keyout ca.key -out ca.crt -days 7300 -subj "/CN=toystore test authority" \
         -addext "basicConstraints=critical,CA:TRUE,pathlen:0" \
         -addext "keyUsage=critical,keyCertSign,cRLSign"
 fi
+openssl x509 -in ca.crt -noout -checkend "$((days * 86400))" >/dev/null ||
+    die "the authority in $PWD ends within $days days; remove ca.crt and ca.key for a new one"
 IFS=,
 for process in $only; do
     names=$(entry "$process"),DNS:localhost,IP:127.0.0.1,IP:::1

@@ -5,6 +5,8 @@
 mod common;
 
 use std::io;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use common::{Authority, at, files, refusal, tls};
@@ -131,4 +133,34 @@ fn only_who_is_vouched_for_is_believed() {
     std::fs::write(at(path, "both.crt"), both).unwrap();
     let refused = agree(known, client(&tls(path, "foreign", "both")), "localhost").unwrap_err();
     assert!(refused.starts_with("server: InvalidCertificate(UnknownIssuer"), "{refused}");
+}
+
+/// Runs the script that makes certificates for tests; whether it succeeded, and what it complained of.
+fn certs(folder: &Path, args: &[&str]) -> (bool, String) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/certs.sh");
+    let output = Command::new(script).arg(folder).args(args).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn openssl(folder: &Path, args: &str) -> bool {
+    let args = args.split_whitespace();
+    Command::new("openssl").args(args).current_dir(folder).output().unwrap().status.success()
+}
+
+#[test]
+fn an_authority_for_tests_outlives_what_it_signs() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    assert_eq!(certs(folder, &["--only", "a", "--days", "1"]), (true, String::new()));
+    let ten_years = 3650 * 24 * 3600;
+    assert!(openssl(folder, &format!("x509 -in ca.crt -noout -checkend {ten_years}")));
+    // What it signs longer is believed as long.
+    assert_eq!(certs(folder, &["--only", "b", "--days", "3650"]), (true, String::new()));
+    assert!(openssl(folder, "verify -CAfile ca.crt a.crt b.crt"));
+
+    assert!(openssl(folder, "req -new -key ca.key -subj /CN=old -out old.csr"));
+    assert!(openssl(folder, "x509 -req -in old.csr -signkey ca.key -days -1 -out ca.crt"));
+    let (signed, why) = certs(folder, &["--only", "c"]);
+    assert!(!signed && why.contains("remove ca.crt and ca.key"), "{why}");
+    assert!(!folder.join("c.crt").exists());
 }
