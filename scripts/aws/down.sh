@@ -56,6 +56,9 @@ within 300 "the disks to go" gone volumes 'Volumes[].VolumeId' delete-volume --v
 within 60 "the key pair to go" \
     gone key-pairs 'KeyPairs[].KeyName' delete-key-pair --key-name
 [[ $dry ]] && exit
+# Credentials of another account see nothing of it, and the only keys to its hosts must not go.
+[[ $found || ! -s $state/settings ]] || die "these credentials see nothing of $name in $region, and" \
+    "$state says that it was made there; use those of its account, or remove that folder yourself"
 rm -rf -- "$state"/{settings,key,run}{,.new} "$state"/key{,.new}.pub "$state"/known_hosts{,.old} \
     "$state"/{admin,cluster}.token "$state"/{payload,tls}
 rmdir -- "$state" 2>/dev/null || true

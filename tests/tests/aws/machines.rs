@@ -96,6 +96,14 @@ fn one_machine_is_made_once_and_removed_once() {
     sandbox.authorize(false);
     assert_eq!(let_in(&sandbox), [json!([22, 22, "192.0.2.0/24", 2]), public]);
 
+    // As with credentials of another account: nothing is seen there.
+    let settings = sandbox.path("data/lab/settings");
+    let ours = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, ours.replace("us-east-1", "eu-west-1")).unwrap();
+    assert!(sandbox.refused("down").contains("these credentials see nothing of lab"));
+    assert!(sandbox.path("data/lab/key").exists(), "the only key to its hosts is gone");
+    std::fs::write(&settings, ours).unwrap();
+
     sandbox.authorize(true);
     sandbox.well("down");
     sandbox.calls();
