@@ -96,9 +96,9 @@ impl Crashes {
         self.runs.iter().filter(move |run| run.scenario == scenario)
     }
 
-    /// The runs in which something befell the store.
+    /// The runs in which something befell the store. Where the shopping was over before, nothing did.
     pub fn with_faults(&self) -> impl Iterator<Item = &Run> {
-        self.runs.iter().filter(|run| run.scenario != QUIET.name)
+        self.runs.iter().filter(|run| !run.faults.is_empty())
     }
 }
 
@@ -164,9 +164,13 @@ fn run(study: &Study, scenario: &Scenario, repeat: usize, iterations: usize) -> 
     let orders: Vec<_> = customers.orders().cloned().collect();
     let sum = |of: fn(&crate::customers::Customer) -> u64| customers.each.iter().map(of).sum();
     let replicas = words.len();
-    let away = faults.iter().flat_map(|fault| (1..=replicas).map(move |id| (fault, id)));
-    let came: Vec<_> = away.clone().filter_map(|(f, id)| caught_up(f, id, &words)).collect();
-    let left = away.filter(|(fault, id)| fault.who.contains(&format!("order-{id}"))).count();
+    let later = |index: usize| faults.get(index + 1..).unwrap_or_default();
+    let all = || faults.iter().enumerate();
+    let away = all().flat_map(|(at, fault)| (1..=replicas).map(move |id| (at, fault, id)));
+    let back = |(at, fault, id)| caught_up(fault, later(at), id, &words);
+    let came: Vec<_> = away.clone().filter_map(back).collect();
+    let left = away.filter(|(_, fault, id)| fault.who.contains(&format!("order-{id}"))).count();
+    let leaders = all().filter_map(|(at, fault)| new_leader_ms(fault, later(at), &words)).collect();
     let gap = longest_gap(orders.iter().map(|order| order.acked_ms).collect());
     Ok(Run {
         scenario: scenario.name.to_owned(),
@@ -178,7 +182,7 @@ fn run(study: &Study, scenario: &Scenario, repeat: usize, iterations: usize) -> 
         open: sum(|customer| customer.open),
         wrong: sum(|customer| customer.wrong),
         longest_gap_ms: gap.map_or(0.0, |gap| gap.ms),
-        new_leader_ms: faults.iter().filter_map(|fault| new_leader_ms(fault, &words)).collect(),
+        new_leader_ms: leaders,
         not_seen_back: left.saturating_sub(came.len()) as u64,
         caught_up: came,
         verdict: Verdict::of(&shop.store, &orders)?,

@@ -14,24 +14,35 @@ pub struct CaughtUp {
     pub ms: f64,
 }
 
-/// From a fault that hit the leader to the first word of a new one.
+/// From a fault that hit the leader to the first word of a new one; none when the next leader was
+/// hit before. `later` are the faults after it.
 #[must_use]
-pub fn new_leader_ms(fault: &Fault, words: &[Vec<Word>]) -> Option<f64> {
+pub fn new_leader_ms(fault: &Fault, later: &[Fault], words: &[Vec<Word>]) -> Option<f64> {
+    let end = first(later, |other| other.hit_the_leader);
     if !fault.hit_the_leader {
         return None;
     }
     let all = || words.iter().flatten();
     let before = all().filter(|word| word.at_ms < fault.at_ms).map(|word| word.epoch).max()?;
     let new = all().filter(|w| w.at_ms >= fault.at_ms && w.leads && w.epoch > before);
+    let new = new.filter(|word| word.at_ms < end);
     new.map(|word| word.at_ms - fault.at_ms).min_by(f64::total_cmp)
 }
 
-/// How the replica of this id, from 1, caught up; none when it was not away, or never did.
+/// How the replica of this id, from 1, caught up; none when it was not away, or did not before it
+/// was hit again. `later` are the faults after it.
 #[must_use]
-pub fn caught_up(fault: &Fault, id: usize, words: &[Vec<Word>]) -> Option<CaughtUp> {
-    if !fault.who.contains(&format!("order-{id}")) {
+pub fn caught_up(
+    fault: &Fault,
+    later: &[Fault],
+    id: usize,
+    words: &[Vec<Word>],
+) -> Option<CaughtUp> {
+    let name = format!("order-{id}");
+    if !fault.who.contains(&name) {
         return None;
     }
+    let end = first(later, |other| other.who.contains(&name));
     let own = words.get(id.checked_sub(1)?)?;
     let had = own.iter().rev().find(|word| word.at_ms < fault.at_ms)?.last;
     let others = words.iter().enumerate().filter(|(index, _)| index + 1 != id);
@@ -41,11 +52,17 @@ pub fn caught_up(fault: &Fault, id: usize, words: &[Vec<Word>]) -> Option<Caught
     let back = own.iter().find(|word| {
         let epoch = until(word.at_ms).map(|other| other.epoch).max();
         word.at_ms > fault.healed_ms
+            && word.at_ms < end
             && word.serves
             && word.last >= wanted
             && Some(word.epoch) >= epoch
     })?;
     Some(CaughtUp { missed: wanted.saturating_sub(had), ms: back.at_ms - fault.healed_ms })
+}
+
+/// When the first of these faults began that is like this.
+fn first(faults: &[Fault], like: impl Fn(&Fault) -> bool) -> f64 {
+    faults.iter().find(|fault| like(fault)).map_or(f64::INFINITY, |fault| fault.at_ms)
 }
 
 #[cfg(test)]
@@ -66,10 +83,10 @@ mod tests {
         // The old one may still say that it leads.
         let old = vec![word(5.0, 1, true, 3), word(11.0, 1, true, 3)];
         let words = [old, vec![word(12.0, 1, false, 3), word(30.0, 2, true, 3)]];
-        assert_eq!(new_leader_ms(&fault(), &words), Some(20.0));
+        assert_eq!(new_leader_ms(&fault(), &[], &words), Some(20.0));
         let follower = Fault { hit_the_leader: false, ..fault() };
-        assert_eq!(new_leader_ms(&follower, &words), None);
-        assert_eq!(new_leader_ms(&fault(), &words[..1]), None);
+        assert_eq!(new_leader_ms(&follower, &[], &words), None);
+        assert_eq!(new_leader_ms(&fault(), &[], &words[..1]), None);
     }
 
     #[test]
@@ -82,7 +99,20 @@ mod tests {
         ];
         let other = vec![word(5.0, 1, false, 3), word(45.0, 2, true, 9), word(65.0, 2, true, 12)];
         let words = [own, other];
-        assert_eq!(caught_up(&fault(), 1, &words), Some(CaughtUp { missed: 6, ms: 20.0 }));
-        assert_eq!(caught_up(&fault(), 2, &words), None);
+        assert_eq!(caught_up(&fault(), &[], 1, &words), Some(CaughtUp { missed: 6, ms: 20.0 }));
+        assert_eq!(caught_up(&fault(), &[], 2, &words), None);
+    }
+
+    #[test]
+    fn what_comes_after_the_next_fault_is_not_counted_for_this_one() {
+        let own = vec![word(5.0, 1, true, 3), word(80.0, 2, false, 9), word(90.0, 3, true, 9)];
+        let other = vec![word(5.0, 1, false, 3), word(45.0, 2, false, 9)];
+        let words = [own, other];
+        let before = [Fault { at_ms: 60.0, healed_ms: 75.0, ..fault() }];
+        assert_eq!(new_leader_ms(&fault(), &before, &words), None);
+        assert_eq!(caught_up(&fault(), &before, 1, &words), None);
+        let after = [Fault { at_ms: 95.0, ..fault() }];
+        assert_eq!(new_leader_ms(&fault(), &after, &words), Some(80.0));
+        assert!(caught_up(&fault(), &after, 1, &words).is_some());
     }
 }

@@ -96,6 +96,14 @@ fn warn(section: &mut Section, crashes: &Crashes) {
             faults().count()
         ));
     }
+    let untouched = |run: &&Run| run.scenario != QUIET.name && run.faults.is_empty();
+    let untouched = crashes.runs.iter().filter(untouched).count() as u64;
+    if untouched > 0 {
+        section.say(format!(
+            "**In {} the shopping was over before anything befell the store: they show nothing.**",
+            count(untouched, "run with a scenario", "runs with a scenario")
+        ));
+    }
     let unseen: u64 = crashes.runs.iter().map(|run| run.not_seen_back).sum();
     if unseen > 0 {
         section.say(format!(
