@@ -6,9 +6,15 @@ use std::path::Path;
 /// How files with tokens are named when nobody chooses.
 const TOKEN_FILE: &str = ".token";
 
-/// Whether a value has a name or a password in it, as addresses may, or a query.
+/// In the first line of a private key in PEM form.
+const KEY: &str = "PRIVATE KEY-----";
+
+/// Whether a value has a name or a password in it, as addresses may, or a query, or is a private key.
 #[must_use]
 pub fn holds_a_secret(value: &str) -> bool {
+    if value.contains(KEY) {
+        return true;
+    }
     let with_name = value.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'));
     with_name || value.split_once("://").is_some_and(|(_, rest)| rest.contains('?'))
 }
@@ -16,6 +22,9 @@ pub fn holds_a_secret(value: &str) -> bool {
 /// What may be printed of a text that should have been an address.
 #[must_use]
 pub fn masked(text: &str) -> String {
+    if text.contains(KEY) {
+        return "…".to_owned();
+    }
     if !text.contains(['@', '?']) {
         return text.to_owned();
     }
@@ -50,10 +59,12 @@ mod tests {
             ("secret@host:1", "…"),
             ("127.0.0.1", "127.0.0.1"),
             ("http://host", "http://host"),
+            ("-----BEGIN EC PRIVATE KEY-----\nsecret", "…"),
         ] {
             assert_eq!(masked(text), shown);
         }
         assert!(holds_a_secret("--catalog=http://secret@host") && holds_a_secret("u:secret@h"));
+        assert!(holds_a_secret("-----BEGIN PRIVATE KEY-----\nsecret"));
         assert!(!holds_a_secret("/home/me@work/data") && !holds_a_secret("127.0.0.1:6060"));
     }
 

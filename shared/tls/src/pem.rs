@@ -14,6 +14,9 @@ use crate::TlsError;
 /// Larger than any list of authorities. Another file named by mistake may be without an end.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
+/// What every PEM file begins with, and no file's name has in it.
+const BEGIN: &str = "-----BEGIN ";
+
 const CERTIFICATE: &str = "a certificate";
 const KEY: &str = "a private key";
 
@@ -49,6 +52,9 @@ pub(crate) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 }
 
 fn read(path: &Path, what: &'static str) -> Result<Vec<u8>, TlsError> {
+    if path.to_string_lossy().contains(BEGIN) {
+        return Err(TlsError::NoFile(what));
+    }
     let unreadable = |error| TlsError::Unreadable { what, path: path.to_owned(), error };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;

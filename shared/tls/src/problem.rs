@@ -16,6 +16,9 @@ pub enum TlsError {
         /// What goes with it.
         missing: &'static str,
     },
+    /// What should be in a file was given in place of its name. It is not repeated: a key is secret.
+    #[error("the name of the file with {0} is wanted, not what is in it, which is not shown")]
+    NoFile(&'static str),
     /// A file cannot be read.
     #[error("cannot read {what} in {}: {error}", path.display())]
     Unreadable {

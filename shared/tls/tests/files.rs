@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use common::{Authority, at, files, refusal, tls};
+use rcgen::KeyPair;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use tempfile::TempDir;
@@ -62,6 +63,18 @@ fn what_is_no_certificate_or_key_is_named() {
     assert!(refusal(&swapped).contains("there is no private key in"));
     let endless = TlsFiles { tls_key: Some("/dev/zero".into()), ..swapped };
     assert!(refusal(&endless).contains("cannot read a private key in /dev/zero"));
+}
+
+#[test]
+fn a_key_given_in_place_of_its_file_is_not_repeated() {
+    let (folder, _) = folder();
+    let own = files(folder.path(), "own", "own", "ours");
+    let key = KeyPair::generate().unwrap().serialize_pem();
+    let told = refusal(&TlsFiles { tls_key: Some(key.into()), ..own });
+    assert_eq!(
+        told,
+        "the name of the file with a private key is wanted, not what is in it, which is not shown"
+    );
 }
 
 #[test]
