@@ -46,7 +46,8 @@ begin() {
     [[ $region =~ ^[a-z0-9-]+$ ]] || misuse "--region wants a region, as us-east-1"
     [[ -z $made_in || $made_in == "$region" ]] || die "$name was made in $made_in, not in $region"
     [[ ! -e $state/settings || $made_at == "$endpoint" ]] ||
-        die "$name was made at ${made_at:-AWS}, and this is ${endpoint:-AWS}"
+        die "$name was made at ${made_at:-AWS}, and this is ${endpoint:-AWS}; --endpoint-url" \
+            "or \$AWS_ENDPOINT_URL says where to go, and neither means AWS"
     user=$(setting user)
     user=${user:-ec2-user} # that of Amazon's own images
     know_endpoint
