@@ -32,10 +32,10 @@ for argument; do
 done
 
 want_rust
-[[ -x $bin/eval ]] || echo "Building the store and the evaluation, which takes minutes." >&2
+echo "Building the store and the evaluation, which takes minutes the first time." >&2
 cd -- "$root"
-cargo build --release --locked --quiet --bins -p toystore-catalog -p toystore-order \
+cargo build --release --locked --bins -p toystore-catalog -p toystore-order \
     -p toystore-front-end -p toystore-inspect
 # Apart from the services: what only tests switch on must not get into them.
-cargo build --release --locked --quiet -p toystore-eval --bin eval
+cargo build --release --locked -p toystore-eval --bin eval
 exec "$bin/eval" "$@"

@@ -100,16 +100,17 @@ impl Trouble {
     pub fn advice(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotSent => {
-                "Nobody answers there. Start the store (scripts/start.sh), or name another front \
-                 end with --front-end URL."
+                "Nobody answers there. Start the store (scripts/start.sh) or the front end alone \
+                 (scripts/restart.sh front-end), or name another with --front-end URL."
             }
             Self::Distrusted => {
                 "Name the certificate of the authority that has signed the store's with --tls-ca \
                  FILE, and the front end by a name that is in it."
             }
             Self::TimedOut | Self::BrokenOff => {
-                "The front end may be stopped or cut off: scripts/status.sh shows what runs. Ask \
-                 again, or another one with --front-end URL."
+                "The front end may be stopped or cut off (scripts/status.sh shows what runs), or it \
+                 speaks TLS (https://, --tls-ca FILE). Ask again, or another one with --front-end \
+                 URL."
             }
             Self::Refused { status: 503 | 429, .. } => {
                 "Nothing was done. Ask again in a moment; `toystore-client status` shows who leads."

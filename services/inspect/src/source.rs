@@ -62,6 +62,9 @@ impl FromStr for Place {
                     "what has an @ in it is no folder here; write http://host:port".to_owned()
                 );
             }
+            None if text.parse::<Address>().is_ok() && !Path::new(text).exists() => {
+                return Err(format!("\"{text}\" is no folder; an address is http://{text}"));
+            }
             None => return Ok(Self::Folder(PathBuf::from(text))),
         };
         let address = rest.strip_suffix('/').unwrap_or(rest).parse();

@@ -38,7 +38,7 @@ pub enum CallError {
     #[error("no answer")]
     Unknown,
     /// Nothing was done: one of the two does not believe the certificate of the other.
-    #[error("not reachable: a certificate is not believed")]
+    #[error("not reachable: a certificate is not believed, or none was shown")]
     Distrusted,
     /// The other side wants another cluster token.
     #[error("the cluster token is not accepted")]

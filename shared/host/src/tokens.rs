@@ -25,7 +25,8 @@ const MAX_TOKEN_FILE_BYTES: u64 = 4 * MAX_TOKEN_CHARS as u64;
 pub enum TokenError {
     /// The file cannot be read.
     #[error(
-        "cannot read the token in {}: {error}; to make one: openssl rand -hex 32 > {}",
+        "cannot read the token in {}: {error}; a store that runs has one already, and wants to be \
+         shown that; to make one for a new store: openssl rand -hex 32 > {}",
         path.display(), path.display()
     )]
     Unreadable {
