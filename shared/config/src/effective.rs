@@ -21,7 +21,7 @@ pub fn print(known: &Known, given: &Given, file: &Contents, matches: &ArgMatches
         let source = source(option, given, file);
         let line = match value(option, known, given, matches) {
             Some(value) if holds_a_secret(&value) => {
-                format!("# {} holds a secret and is not shown # {source}", option.key())
+                format!("# {} holds a password or a key and is not shown # {source}", option.key())
             }
             Some(value) if option.key().ends_with("-token") && !names_a_file(value.as_ref()) => {
                 format!("# {} names no file and is not shown # {source}", option.key())
