@@ -34,12 +34,7 @@ if command -v etcd >/dev/null; then :; elif ((EUID == 0)) && command -v apt-get 
 else
     echo "Without etcd some questions are skipped; on Debian: sudo apt-get install etcd-server" >&2
 fi
-echo "Building the store and the measurements, which takes minutes the first time." >&2
-cd -- "$root"
-cargo build --release --locked --bins -p toystore-catalog -p toystore-order \
-    -p toystore-front-end
-# Apart from the services: what only tests switch on must not get into them.
-cargo build --release --locked -p toystore-bench --bin bench
+build_with toystore-bench bench
 status=0
 "$bin/bench" run "$@" || status=$?
 if ((status <= 1)); then "$bin/bench" report "${results[@]}"; fi

@@ -32,10 +32,5 @@ for argument; do
 done
 
 want_rust
-echo "Building the store and the evaluation, which takes minutes the first time." >&2
-cd -- "$root"
-cargo build --release --locked --bins -p toystore-catalog -p toystore-order \
-    -p toystore-front-end -p toystore-inspect
-# Apart from the services: what only tests switch on must not get into them.
-cargo build --release --locked -p toystore-eval --bin eval
+build_with toystore-eval eval
 exec "$bin/eval" "$@"

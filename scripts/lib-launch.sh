@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What start.sh, restart.sh and test.sh share beside lib.sh: tools, and bringing a process up.
+# What scripts that build or start something share beside lib.sh: tools, and bringing a process up.
 
 : "${data:?comes from lib.sh}"
 patience=60 # seconds until a process must be up
@@ -27,6 +27,16 @@ want_rust() {
     command -v cargo >/dev/null || die "Rust is missing; get it from https://rustup.rs:" \
         "curl --proto '=https' -sSf https://sh.rustup.rs | sh"
     want cc build-essential
+}
+
+# Builds the store, and beside it program $2 of package $1.
+build_with() {
+    echo "Building the store and $2, which takes minutes the first time." >&2
+    cd -- "${root:?comes from lib.sh}" || exit
+    cargo build --release --locked --bins -p toystore-catalog -p toystore-order \
+        -p toystore-front-end -p toystore-inspect
+    # Apart from the services: what only tests switch on must not get into them.
+    cargo build --release --locked -p "$1" --bin "$2"
 }
 
 # Keeps a second start or restart off $data until this script ends.

@@ -24,10 +24,5 @@ source "$root/scripts/lib-launch.sh"
 for word; do [[ $word != -h && $word != --help ]] || usage; done
 
 want_rust
-echo "Building the store and the tests, which takes minutes the first time." >&2
-cd -- "$root"
-cargo build --release --locked --bins -p toystore-catalog -p toystore-order \
-    -p toystore-front-end -p toystore-inspect
-# Apart from the services: what only tests switch on must not get into them.
-cargo build --release --locked -p toystore-tests --bin soak
+build_with toystore-tests soak
 exec "$bin/soak" "$@"
