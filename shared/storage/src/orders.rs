@@ -367,7 +367,7 @@ fn check_mark(
     Err(StorageError::damaged(path, what))
 }
 
-pub(crate) fn transaction_error(path: &Path, error: &TransactionError<()>) -> StorageError {
+fn transaction_error(path: &Path, error: &TransactionError<()>) -> StorageError {
     match error {
         TransactionError::Storage(error) => sled_error(path, error),
         TransactionError::Abort(()) => StorageError::damaged(path, "a transaction was aborted"),

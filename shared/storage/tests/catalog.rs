@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use toystore_authority::{Database, Restocked, Transaction, products};
 use toystore_domain::{Books, Cents, OrderKey, ProductName, Purchase, Quantity, stock};
@@ -13,6 +12,10 @@ use toystore_replication::messages::Reservation;
 use toystore_replication::{ClusterId, Epoch};
 use toystore_storage::catalog::Content;
 use toystore_storage::{CatalogStore, StorageError, folder};
+
+mod common;
+
+use common::raw;
 
 fn name(text: &str) -> ProductName {
     ProductName::new(text).unwrap()
@@ -65,17 +68,6 @@ fn what_was_committed_is_there_again() {
     assert_eq!(store.product(&name("Tux")).unwrap().map(|product| product.stock), Some(0));
     assert_eq!(store.begin().sold_out(9).unwrap(), [name("Tux")]);
     assert_eq!(store.begin().cluster().unwrap(), ClusterId(9));
-}
-
-/// sled itself, as a crash would leave it.
-fn raw(dir: &Path) -> sled::Db {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        match sled::open(dir.join("sled")) {
-            Err(_) if Instant::now() < deadline => std::thread::yield_now(),
-            other => return other.unwrap(),
-        }
-    }
 }
 
 #[test]

@@ -5,12 +5,13 @@
 use std::fs;
 use std::path::Path;
 use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
 
 use toystore_domain::{OrderKey, OrderNumber, ProductName, Purchase, Quantity};
 use toystore_replication::{ClusterId, Entry, Epoch, Position, ReplicaId, Stored, Write, WriteId};
 use toystore_storage::schema::OrderState;
 use toystore_storage::{OrderStore, OrderWriter, StorageError, folder};
+
+mod common;
 
 const ID: ReplicaId = ReplicaId(1);
 
@@ -47,16 +48,10 @@ fn open(dir: &Path) -> Result<OrderStore, StorageError> {
     OrderStore::open(dir, ID)
 }
 
-/// sled itself, as damage would meet it.
+/// sled itself, of a database that opens.
 fn raw(dir: &Path) -> sled::Db {
     drop(open(dir).unwrap());
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        match sled::open(dir.join("sled")) {
-            Err(_) if Instant::now() < deadline => std::thread::yield_now(),
-            other => return other.unwrap(),
-        }
-    }
+    common::raw(dir)
 }
 
 fn fresh(dir: &Path) -> OrderStore {

@@ -29,6 +29,14 @@ fn write(after: Position, epoch: u64, count: u64) -> Write {
     Write { truncate_above: None, entries, cluster, promise, mark, commit: last.number }
 }
 
+/// A database of a hundred orders of epoch 1.
+fn with_orders(folder: &Path) -> OrderStore {
+    OrderStore::create(folder, ID).unwrap();
+    let mut store = OrderStore::open(folder, ID).unwrap();
+    store.apply(vec![write(store.last(), 1, 100)]).unwrap();
+    store
+}
+
 fn image(folder: &Path) -> Vec<u8> {
     fs::read(folder.join("sled/db")).unwrap()
 }
@@ -58,9 +66,7 @@ fn at_every_cut(folder: &Path, change: impl FnOnce(), mut check: impl FnMut(&Pat
 fn a_torn_append_is_a_shorter_one() {
     let temp = tempfile::tempdir().unwrap();
     let folder = temp.path().join("order-1");
-    OrderStore::create(&folder, ID).unwrap();
-    let mut store = OrderStore::open(&folder, ID).unwrap();
-    store.apply(vec![write(store.last(), 1, 100)]).unwrap();
+    let mut store = with_orders(&folder);
     let mut lengths = BTreeSet::new();
     let change = || store.apply(vec![write(store.last(), 1, 300)]).unwrap();
     at_every_cut(&folder, change, |copy| {
@@ -78,9 +84,7 @@ fn a_torn_append_is_a_shorter_one() {
 fn a_promise_comes_before_its_orders_and_an_agreement_after() {
     let temp = tempfile::tempdir().unwrap();
     let folder = temp.path().join("order-1");
-    OrderStore::create(&folder, ID).unwrap();
-    let mut store = OrderStore::open(&folder, ID).unwrap();
-    store.apply(vec![write(store.last(), 1, 100)]).unwrap();
+    let mut store = with_orders(&folder);
     let mut found = BTreeSet::new();
     let change = || store.apply(vec![write(store.last(), 2, 300)]).unwrap();
     at_every_cut(&folder, change, |copy| {

@@ -13,8 +13,8 @@ use super::{CLUSTER, CatalogStore, LEASE, TABLES, Table};
 use crate::folder::{Folder, Kind, StorageError, sled_error};
 use crate::mark::{CatalogMark, MarkFile};
 
-/// Rows in one transaction. Nobody sees the folder before it is whole, so a million rows need not
-/// be one transaction, which sled would hold in memory several times over.
+/// Rows staged at once. Nobody sees the folder before it is whole, so a million rows need not be in
+/// memory together.
 const AT_ONCE: usize = 1000;
 
 /// What a catalog's database is made of.
