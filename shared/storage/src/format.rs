@@ -5,8 +5,9 @@ use toystore_replication::StoreId;
 use crate::Kind;
 
 /// The version of the layout: raised whenever what is in a folder could not be read as it was.
-/// 1 had a row of the log for each order and no row of the catalog's last change.
-pub const LAYOUT: u32 = 2;
+/// 1 had a row of the log for each order and no row of the catalog's last change; 2 had the index of
+/// keys on the disk.
+pub const LAYOUT: u32 = 3;
 
 /// Why a text is no FORMAT line of this layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

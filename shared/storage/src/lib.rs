@@ -9,6 +9,7 @@
 //! | [`mark`] | the synced high-water mark that shows a rolled-back database |
 //! | [`schema`] | trees, keys and records |
 //! | [`orders`] | an order replica's database |
+//! | [`keys`] | which order has an idempotency key: in memory, made of the log |
 //! | [`writer`] | the one thread that writes and syncs it |
 //! | [`catalog`] | the catalog's database |
 //! | [`verify`] | whether a log is sound |
@@ -20,6 +21,7 @@ pub mod claim;
 pub mod disk;
 pub mod folder;
 pub mod format;
+pub mod keys;
 pub mod mark;
 pub mod orders;
 pub mod salvage;

@@ -1,13 +1,11 @@
-//! An order replica's database: the log, the index of its keys, and one row of state.
+//! An order replica's database: the log, and one row of state.
 //!
 //! A crash leaves a beginning of what was written, in sled's one sequence of writes. So a promise
-//! goes first: it binds, and claims nothing. The index of keys goes before the log, so that it lacks
-//! nothing; what it has above the log's end is taken out when the database is opened. What is agreed
-//! and committed goes last. In between a crash leaves what a shorter append would have left.
+//! goes first: it binds, and claims nothing. Then comes the log; what is agreed and committed goes
+//! last. In between a crash leaves what a shorter append would have left.
 
 use std::path::Path;
 
-use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 use toystore_domain::OrderNumber;
 use toystore_replication::{
@@ -18,9 +16,9 @@ use crate::disk::UNSYNCED_BYTES;
 use crate::folder::{CACHE_BYTES, Folder, Kind, StorageError, guarded, sled_error};
 use crate::mark::{Mark, MarkFile};
 use crate::schema::{
-    KEYS, META, ORDERS, OrderState, STATE, STATE_VERSION, fitting, order_key, read_row, rows_of,
+    META, ORDERS, OrderState, STATE, STATE_VERSION, fitting, order_key, read_row, rows_of,
 };
-use crate::verify::{Verified, verify};
+use crate::verify::verify;
 
 mod reader;
 
@@ -63,11 +61,10 @@ impl OrderStore {
     ) -> Result<(), E> {
         Folder::create(path, Kind::Order(id.0), |db, folder| {
             let open = |tree| db.open_tree(tree).map_err(|error| sled_error(folder, &error));
-            let (orders, keys, meta) = (open(ORDERS)?, open(KEYS)?, open(META)?);
+            let (reader, meta) = (OrderReader::of(open(ORDERS)?), open(META)?);
             let mut last = Position::ORIGIN;
             for page in pages {
-                // Nobody sees the folder before it is whole: no transactions are needed.
-                last = insert(folder, &orders, &keys, last, &page?)?;
+                last = insert(folder, &reader, last, &page?)?;
             }
             let row = encode_state(folder, state)?;
             meta.insert(STATE, row).map_err(|error| sled_error(folder, &error))?;
@@ -89,15 +86,9 @@ impl OrderStore {
     /// As [`OrderStore::open`].
     pub fn open_with(path: &Path, id: ReplicaId, cache_bytes: u64) -> Result<Self, StorageError> {
         let folder = Folder::open(path, Kind::Order(id.0), cache_bytes)?;
-        let reader = OrderReader { orders: folder.tree(ORDERS)?, keys: folder.tree(KEYS)? };
-        let meta = folder.tree(META)?;
+        let (orders, meta) = (folder.tree(ORDERS)?, folder.tree(META)?);
         let state = read_state(path, &meta)?;
-        let Verified { last, unfinished } =
-            guarded(path, || verify(path, &reader.orders, &reader.keys))?;
-        // All or none: of some of them, one would not know what became of the others.
-        let mut rest = sled::Batch::default();
-        unfinished.into_iter().for_each(|key| rest.remove(key));
-        reader.keys.apply_batch(rest).map_err(|error| sled_error(path, &error))?;
+        let (reader, last) = guarded(path, || verify(path, orders))?;
         let mark = MarkFile::open(path)?;
         check_mark(path, &mark.last(), &reader, &state)?;
         if state.commit > last.number {
@@ -226,20 +217,11 @@ impl OrderStore {
         self.put_state(OrderState { cluster, promise, ..self.written })
     }
 
-    /// Writes keys and orders one by one. sled frees the pages that it replaces as fast as it is
-    /// called, and a batch is one call for a thousand pages; a transaction would cost two more
-    /// writes to the disk, and its threads two more calls.
     fn append(&self, entries: &[Entry]) -> Result<(), StorageError> {
         let path = self.folder.path();
-        let failed = |error: sled::Error| sled_error(path, &error);
-        for Entry { number, purchase, .. } in entries {
-            let key = purchase.key.as_str();
-            self.reader.keys.insert(key, &order_key(*number)).map_err(failed)?;
-        }
-        for (key, record) in rows_of(entries).map_err(|error| StorageError::damaged(path, error))? {
-            self.reader.orders.insert(key, record).map_err(failed)?;
-        }
-        Ok(())
+        put_rows(path, &self.reader, entries)?;
+        let index = |entry: &Entry| self.reader.keys.add(&entry.purchase.key, entry.number);
+        entries.iter().try_for_each(index).map_err(|error| StorageError::damaged(path, error))
     }
 
     fn put_state(&mut self, state: OrderState) -> Result<(), StorageError> {
@@ -281,20 +263,19 @@ impl OrderStore {
             let (kept, cut): (Vec<_>, Vec<_>) =
                 entries.into_iter().partition(|entry| entry.number <= above);
             let kept = rows_of(&kept).map_err(|error| StorageError::damaged(&path, error))?;
-            let trees = (&self.reader.orders, &self.reader.keys);
-            let done = trees.transaction(|(orders, keys)| {
+            let done = self.reader.orders.transaction(|orders| {
                 for key in &rows {
                     orders.remove(key)?;
                 }
                 for (key, record) in &kept {
                     orders.insert(key, record.as_slice())?;
                 }
-                for entry in &cut {
-                    keys.remove(entry.purchase.key.as_str().as_bytes())?;
-                }
                 Ok::<_, ConflictableTransactionError<()>>(())
             });
             done.map_err(|error| transaction_error(&path, &error))?;
+            for Entry { number, purchase, .. } in &cut {
+                self.reader.keys.remove(&purchase.key, *number);
+            }
             self.folder.sync()?;
         }
         self.last = position;
@@ -305,28 +286,32 @@ impl OrderStore {
 /// Adds orders to a database that is being made; returns where its log stands then.
 fn insert(
     path: &Path,
-    orders: &sled::Tree,
-    keys: &sled::Tree,
+    reader: &OrderReader,
     mut last: Position,
     entries: &[Entry],
 ) -> Result<Position, StorageError> {
-    let failed = |error: sled::Error| sled_error(path, &error);
     for entry in entries {
-        let (number, key) = (entry.number, entry.purchase.key.as_str());
         if !entry.follows(&last) {
-            let what = format!("order {number} does not follow order {}", last.number);
-            return Err(StorageError::damaged(path, what));
-        }
-        if keys.insert(key, &order_key(number)).map_err(failed)?.is_some() {
-            let what = format!("order {number} has the key of an earlier one, {key}");
+            let what = format!("order {} does not follow order {}", entry.number, last.number);
             return Err(StorageError::damaged(path, what));
         }
         last = entry.position();
     }
-    for (key, record) in rows_of(entries).map_err(|error| StorageError::damaged(path, error))? {
-        orders.insert(key, record).map_err(failed)?;
+    put_rows(path, reader, entries)?;
+    for entry in entries {
+        reader.add_new(entry).map_err(|error| StorageError::damaged(path, error))?;
     }
     Ok(last)
+}
+
+/// Writes orders row by row: sled frees the pages that it replaces as fast as it is called, and a
+/// batch is one call; a transaction would cost two more writes to the disk, and its threads two more
+/// calls.
+fn put_rows(path: &Path, reader: &OrderReader, entries: &[Entry]) -> Result<(), StorageError> {
+    for (key, record) in rows_of(entries).map_err(|error| StorageError::damaged(path, error))? {
+        reader.orders.insert(key, record).map_err(|error| sled_error(path, &error))?;
+    }
+    Ok(())
 }
 
 fn encode_state(path: &Path, state: &OrderState) -> Result<Vec<u8>, StorageError> {

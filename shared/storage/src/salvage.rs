@@ -13,8 +13,6 @@ use crate::schema;
 pub enum Tree {
     /// An order replica's log.
     Orders,
-    /// An order replica's index of idempotency keys.
-    Keys,
     /// An order replica's row of state, or the catalog's view and the like.
     Meta,
     /// The catalog's products.
@@ -34,7 +32,6 @@ impl Tree {
         let catalog = |table: Table| TABLES[table as usize].1;
         match self {
             Self::Orders => schema::ORDERS,
-            Self::Keys => schema::KEYS,
             Self::Meta => schema::META,
             Self::Products => catalog(Table::Products),
             Self::SoldOut => catalog(Table::SoldOut),

@@ -22,8 +22,6 @@ pub const ROW_ENTRIES: usize = 64;
 pub const ROW_BYTES: usize = 6000;
 /// Bytes of an order beside its key and its name at most: lengths, numbers and hash.
 const ENTRY_BYTES: usize = 49;
-/// An order replica's tree: idempotency key → order number (u64, big endian).
-pub const KEYS: &str = "keys";
 /// One row of state.
 pub const META: &str = "meta";
 /// The key of the row of state in [`META`].
@@ -50,7 +48,7 @@ pub fn order_key(number: OrderNumber) -> [u8; 8] {
     number.0.to_be_bytes()
 }
 
-/// Reads an order number out of a key or of the key index.
+/// Reads an order number out of a key.
 #[must_use]
 pub fn read_number(bytes: &[u8]) -> Option<OrderNumber> {
     bytes.try_into().ok().map(u64::from_be_bytes).map(OrderNumber)

@@ -13,7 +13,7 @@ const CACHE_BYTES: u64 = 1 << 20;
 const PAGE: usize = 1000;
 const PAGES: u64 = 160;
 
-/// The next page, with keys that lie all over the index.
+/// The next page.
 fn page(after: Position) -> Vec<Entry> {
     let mut last = after;
     let next = || {

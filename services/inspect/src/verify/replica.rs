@@ -28,7 +28,7 @@ pub fn check(orders: &Orders, report: &mut Report) {
             let last = store.last();
             report.add(State::Ok, name, OPENING, "a service would start with it");
             report.add(State::Ok, name, LOG, log_is_sound(&last));
-            report.add(State::Ok, name, KEYS, format!("{} keys, each its order's", last.number));
+            report.add(State::Ok, name, KEYS, keys_are_sound(last.number.0));
             report.add(State::Ok, name, STATE, state_is_sound(store.state()));
             report.add(State::Ok, name, MARK, mark_is_sound(orders.synced.as_ref()));
         }
@@ -49,6 +49,10 @@ pub fn check(orders: &Orders, report: &mut Report) {
 
 pub(super) fn log_is_sound(last: &Position) -> String {
     format!("{} orders without a gap, hash {}", last.number, last.chain)
+}
+
+pub(super) fn keys_are_sound(count: u64) -> String {
+    format!("{count} keys, each of one order")
 }
 
 pub(super) fn state_is_sound(state: &OrderState) -> String {

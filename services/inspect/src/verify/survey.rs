@@ -3,11 +3,14 @@
 use toystore_domain::OrderNumber;
 use toystore_replication::{Entry, Position};
 use toystore_storage::StorageError;
+use toystore_storage::keys::KeyIndex;
 use toystore_storage::mark::Mark;
 use toystore_storage::salvage::{Salvage, Tree};
 use toystore_storage::schema::{RowError, order_key, read_number, read_row};
 
-use super::replica::{KEYS, LOG, MARK, STATE, log_is_sound, mark_is_sound, state_is_sound};
+use super::replica::{
+    KEYS, LOG, MARK, STATE, keys_are_sound, log_is_sound, mark_is_sound, state_is_sound,
+};
 use super::{Report, State};
 use crate::orders::{Orders, read_state, short};
 
@@ -23,12 +26,8 @@ pub fn survey(orders: &Orders, salvage: &Salvage, report: &mut Report) {
     let log = Walk::over(salvage, mark);
     report.judge(name, LOG, &log.wrong, log_is_sound(&log.last));
     if log.whole {
-        let Keys { wrong, rows, unfinished } = Keys::of(salvage, log.number);
-        report.judge(name, KEYS, &wrong, format!("{rows} keys, each its order's"));
-        if unfinished > 0 {
-            let what = format!("{unfinished} of them are for orders that a crash cut short");
-            report.add(State::Info, name, KEYS, what);
-        }
+        let (wrong, count) = survey_keys(salvage);
+        report.judge(name, KEYS, &wrong, keys_are_sound(count as u64));
     } else {
         report.add(State::Unread, name, KEYS, "not every order can be read");
     }
@@ -177,61 +176,26 @@ fn span(first: OrderNumber, last: OrderNumber, how: &str) -> String {
     }
 }
 
-/// The index of keys.
-struct Keys {
-    wrong: Vec<String>,
-    rows: usize,
-    /// Keys of orders above the log's end: the index is written before the log, and a service takes
-    /// them out when it opens the folder.
-    unfinished: usize,
-}
-
-impl Keys {
-    /// Looks up each key's order and each order's key; the log ends at `end`.
-    fn of(salvage: &Salvage, end: OrderNumber) -> Self {
-        let (mut wrong, mut unfinished) = (Vec::new(), 0);
-        let rows = survey_keys(salvage, &mut wrong, end, &mut unfinished);
-        survey_orders(salvage, &mut wrong);
-        Self { wrong, rows, unfinished }
-    }
-}
-
-fn survey_keys(
-    salvage: &Salvage,
-    wrong: &mut Vec<String>,
-    end: OrderNumber,
-    unfinished: &mut usize,
-) -> usize {
-    each(salvage, Tree::Keys, wrong, |key, row, wrong| {
-        let text = key.escape_ascii();
-        let Some(number) = read_number(row) else {
-            return wrong.push(format!("the row of key {text} is no order number"));
-        };
-        if number > end {
-            *unfinished += 1;
-            return;
-        }
+/// What is wrong with the keys, from which a service makes its index: each is that of one order.
+fn survey_keys(salvage: &Salvage) -> (Vec<String>, usize) {
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    let index = KeyIndex::default();
+    each(salvage, Tree::Orders, &mut wrong, |key, record, wrong| {
         // A row that does not decode is told with the log.
-        let Ok(entry) = find(salvage, number) else { return };
-        match entry.map(|entry| entry.purchase.key) {
-            None => wrong.push(format!("key {text} is for order {number}, which does not exist")),
-            Some(of) if of.as_str().as_bytes() != key => {
-                wrong.push(format!("key {text} is for order {number}, which has key {of}"));
-            }
-            Some(_) => {}
-        }
-    })
-}
-
-fn survey_orders(salvage: &Salvage, wrong: &mut Vec<String>) {
-    each(salvage, Tree::Orders, wrong, |key, record, wrong| {
         for entry in read_row(key, record).unwrap_or_default() {
-            let key = entry.purchase.key;
-            if let Ok(None) = salvage.row(Tree::Keys, key.as_str().as_bytes()) {
-                wrong.push(format!("order {} is not found by its key {key}", entry.number));
+            let (number, key) = (entry.number, &entry.purchase.key);
+            let same = |other: &OrderNumber| {
+                find(salvage, *other)
+                    .is_ok_and(|found| found.is_some_and(|found| found.purchase.key == *key))
+            };
+            match index.candidates(key).into_iter().find(same) {
+                Some(other) => wrong.push(format!("orders {other} and {number} have key {key}")),
+                None => wrong.extend(index.add(key, number).err().map(|error| error.to_string())),
             }
+            count += 1;
         }
     });
+    (wrong, count)
 }
 
 /// An order, in the first row that does not end before it.
@@ -242,28 +206,27 @@ fn find(salvage: &Salvage, number: OrderNumber) -> Result<Option<Entry>, RowErro
     Ok(read_row(key, record)?.into_iter().find(|entry| entry.number == number))
 }
 
-/// Hands over each row of a tree; returns how many there are.
+/// Hands over each row of a tree.
 fn each(
     salvage: &Salvage,
     tree: Tree,
     wrong: &mut Vec<String>,
     mut look: impl FnMut(&[u8], &[u8], &mut Vec<String>),
-) -> usize {
-    let (mut count, mut after) = (0, None::<Vec<u8>>);
+) {
+    let mut after = None::<Vec<u8>>;
     loop {
         let (rows, stopped) = salvage.rows(tree, after.as_deref(), PAGE);
         let full = rows.len() == PAGE;
         for (key, row) in rows {
             look(&key, &row, wrong);
-            count += 1;
             after = Some(key);
         }
         match stopped {
             Some(error) => {
                 wrong.push(format!("{} cannot be read further: {}", tree.name(), short(&error)));
-                return count;
+                return;
             }
-            None if !full => return count,
+            None if !full => return,
             None => {}
         }
     }

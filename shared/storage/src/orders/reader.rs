@@ -1,16 +1,33 @@
-//! Reading an order replica's log and its index.
+//! Reading an order replica's log, by number and by key.
+
+use std::sync::Arc;
 
 use toystore_domain::{OrderKey, OrderNumber};
 use toystore_replication::{Entry, Fatal, Stored};
 
 use crate::folder::unreadable;
-use crate::schema::{order_key, read_number, read_row};
+use crate::keys::{KeyIndex, TooMany};
+use crate::schema::{order_key, read_row};
 
 /// Reads entries beside the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct OrderReader {
     pub(super) orders: sled::Tree,
-    pub(super) keys: sled::Tree,
+    pub(super) keys: Arc<KeyIndex>,
+}
+
+/// Why an order's key is not taken into the index.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotNew {
+    /// An order before it has the same.
+    #[error("order {0} has the key of an earlier one, {1}")]
+    Known(OrderNumber, OrderKey),
+    /// The index is full.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
+    /// The order that may have the same cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Fatal),
 }
 
 impl Stored for OrderReader {
@@ -39,12 +56,30 @@ impl Stored for OrderReader {
     }
 
     fn number_of(&self, key: &OrderKey) -> Result<Option<OrderNumber>, Fatal> {
-        let value = self.keys.get(key.as_str().as_bytes()).map_err(unreadable)?;
-        value.map(|value| read_number(&value).ok_or(Fatal::Unreadable)).transpose()
+        for number in self.keys.candidates(key) {
+            if self.entry(number)?.is_some_and(|entry| entry.purchase.key == *key) {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
     }
 }
 
 impl OrderReader {
+    /// A reader of a log none of whose keys is in the index yet.
+    pub(crate) fn of(orders: sled::Tree) -> Self {
+        Self { orders, keys: Arc::default() }
+    }
+
+    /// Takes the key of an order into the index, which no order there has.
+    pub(crate) fn add_new(&self, entry: &Entry) -> Result<(), NotNew> {
+        let (number, key) = (entry.number, &entry.purchase.key);
+        if self.number_of(key)?.is_some() {
+            return Err(NotNew::Known(number, key.clone()));
+        }
+        Ok(self.keys.add(key, number)?)
+    }
+
     /// The saved entries above `after`, at most so many.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use crate::harm::{copy_of, harm_rows, harms, scratch, scratches, when_free};
 use crate::{cases, harm};
 
 const ID: ReplicaId = ReplicaId(1);
-const TREES: [&str; 3] = ["orders", "keys", "meta"];
+const TREES: [&str; 2] = ["orders", "meta"];
 const ORDERS: u64 = 12;
 
 fn log() -> Vec<Entry> {
@@ -96,7 +96,7 @@ fn use_it(path: &Path) -> Result<(), TestCaseError> {
 /// Reads row by row what is left, as the inspector does.
 fn salvage(path: &Path) {
     let Ok(salvage) = Salvage::open(path, Kind::Order(1)) else { return };
-    for tree in [Tree::Orders, Tree::Keys, Tree::Meta, Tree::Products] {
+    for tree in [Tree::Orders, Tree::Meta, Tree::Products] {
         let (rows, _) = salvage.rows(tree, None, 100);
         for (key, _) in rows.iter().take(20) {
             let _ = salvage.row(tree, key);

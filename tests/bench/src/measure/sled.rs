@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use sled::{Batch, Db, Tree};
 use toystore_replication::Entry;
-use toystore_storage::schema::{order_key, rows_of};
+use toystore_storage::schema::rows_of;
 
 /// As an order replica has.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -21,12 +21,11 @@ pub enum Rows {
     Shared,
 }
 
-/// A database with two trees: orders, and the index of their keys.
+/// A database of orders.
 pub struct Sled {
     db: Db,
     file: File,
     orders: Tree,
-    keys: Tree,
     rows: Rows,
     /// Spent on appending, so far.
     pub seconds: f64,
@@ -37,27 +36,23 @@ impl Sled {
     pub fn create(folder: &Path, rows: Rows) -> Result<Self> {
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES);
         let db = config.flush_every_ms(None).open()?;
-        let (orders, keys) = (db.open_tree("orders")?, db.open_tree("keys")?);
+        let orders = db.open_tree("orders")?;
         db.flush()?;
         let file = File::open(folder.join("db")).context("sled has no file")?;
-        Ok(Self { db, file, orders, keys, rows, seconds: 0.0 })
+        Ok(Self { db, file, orders, rows, seconds: 0.0 })
     }
 
     /// Appends a batch, durably. Only that is timed, not the encoding.
     pub fn append(&mut self, entries: &[Entry]) -> Result<()> {
-        let (mut orders, mut keys) = (Batch::default(), Batch::default());
+        let mut orders = Batch::default();
         let in_a_row = if self.rows == Rows::Single { 1 } else { entries.len().max(1) };
         for entries in entries.chunks(in_a_row) {
             for (key, record) in rows_of(entries)? {
                 orders.insert(&key, record);
             }
         }
-        for entry in entries {
-            keys.insert(entry.purchase.key.as_str().as_bytes(), &order_key(entry.number));
-        }
         let begun = Instant::now();
         self.orders.apply_batch(orders)?;
-        self.keys.apply_batch(keys)?;
         self.db.flush()?;
         self.file.sync_data()?;
         self.seconds += begun.elapsed().as_secs_f64();

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use toystore_replication::ReplicaId;
 use toystore_storage::OrderStore;
-use toystore_storage::schema::{KEYS, ORDERS};
+use toystore_storage::schema::ORDERS;
 use toystore_storage::verify::verify;
 use toystore_tests::store::{self, Store, order};
 
@@ -82,10 +82,10 @@ fn apart(store: &Store, name: &str) -> Result<(f64, f64)> {
     let begun = Instant::now();
     let config = sled::Config::new().path(folder.join("sled")).cache_capacity(64 << 20);
     let db = config.flush_every_ms(None).open()?;
-    let (orders, keys) = (db.open_tree(ORDERS)?, db.open_tree(KEYS)?);
+    let orders = db.open_tree(ORDERS)?;
     let open = begun.elapsed().as_secs_f64();
     let begun = Instant::now();
-    verify(&folder, &orders, &keys)?;
+    verify(&folder, orders)?;
     Ok((open, begun.elapsed().as_secs_f64()))
 }
 
