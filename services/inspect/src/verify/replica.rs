@@ -52,7 +52,7 @@ pub(super) fn log_is_sound(last: &Position) -> String {
 }
 
 pub(super) fn keys_are_sound(count: u64) -> String {
-    format!("{count} keys, each of one order")
+    format!("{count} keys, each its order's")
 }
 
 pub(super) fn state_is_sound(state: &OrderState) -> String {
