@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use toystore_host::limits::{APPEND_TIMEOUT, CALL_TIMEOUT, CATALOG_CALL_TIMEOUT};
 use toystore_host::trace::{self, Trace};
 use toystore_host::{Address, Call, CallError, Caller, ClusterConfig, ambient};
@@ -17,6 +17,7 @@ use toystore_replication::{CallId, Edge, Event, Notice, ReplicaId, Ticket, Write
 
 use crate::metrics::Seen;
 use crate::node::Input;
+use crate::pace::Pace;
 
 /// Of the requests that wait for a call, so many are named in the log if it fails.
 const NAMED: usize = 8;
@@ -45,6 +46,7 @@ pub struct CallingEdge {
     /// Who waits for a reply.
     waiting: HashMap<Ticket, Asker>,
     seen: Seen,
+    pace: Pace,
 }
 
 impl CallingEdge {
@@ -58,8 +60,9 @@ impl CallingEdge {
         catalog: Address,
         inbox: UnboundedSender<Input>,
     ) -> Self {
-        let (calls, waiting, seen) = (JoinSet::new(), HashMap::new(), Seen::default());
-        Self { writer, caller, replicas, catalog, inbox, calls, waiting, seen }
+        let (calls, waiting) = (JoinSet::new(), HashMap::new());
+        let (seen, pace) = (Seen::default(), Pace::default());
+        Self { writer, caller, replicas, catalog, inbox, calls, waiting, seen, pace }
     }
 
     /// What is seen here counts there.
@@ -92,9 +95,24 @@ impl CallingEdge {
         timeout: Duration,
         answer: fn(C::Reply) -> Answer,
     ) {
+        self.ask_after(Duration::ZERO, id, to, call, timeout, answer);
+    }
+
+    fn ask_after<C: Call>(
+        &mut self,
+        pause: Duration,
+        id: CallId,
+        to: Address,
+        call: C,
+        timeout: Duration,
+        answer: fn(C::Reply) -> Answer,
+    ) {
         let (caller, inbox, waiting) = (self.caller.clone(), self.inbox.clone(), self.waiting());
         while self.calls.try_join_next().is_some() {}
         ambient::spawn(&mut self.calls, async move {
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
             let begun = Instant::now();
             let called = caller.call(&to, &call, timeout);
             let answer = match trace::shared(waiting, C::NAME, called).await {
@@ -110,7 +128,10 @@ impl CallingEdge {
             PeerCall::Append(append) => {
                 self.ask(id, to, append, APPEND_TIMEOUT, Answer::Appended);
             }
-            PeerCall::Fetch(fetch) => self.ask(id, to, fetch, CALL_TIMEOUT, Answer::Fetched),
+            PeerCall::Fetch(fetch) => {
+                let rest = self.pace.rest();
+                self.ask_after(rest, id, to, fetch, CALL_TIMEOUT, Answer::Fetched);
+            }
             PeerCall::Join(join) => self.ask(id, to, join, CALL_TIMEOUT, Answer::Joined),
         }
     }
