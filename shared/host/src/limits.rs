@@ -94,9 +94,9 @@ pub const CROWD: usize = 16;
 pub const SLOW_CALL: Duration = Duration::from_millis(50);
 /// Entries in one append, or in one page for a replica that catches up.
 pub const APPEND_PAGE: usize = 1000;
-/// A replica that catches up rests so many times as long as it worked for a page.
-pub const CATCH_UP_REST: u32 = 2;
-/// Its longest rest.
+/// Of its time, a replica that catches up works so many percent.
+pub const CATCH_UP_SHARE: u32 = 40;
+/// Its longest rest between two pages.
 pub const CATCH_UP_REST_MAX: Duration = Duration::from_millis(20);
 /// A follower that heard nothing for so many ticks asks the catalog who leads.
 pub const SILENCE_TICKS: u32 = 10;

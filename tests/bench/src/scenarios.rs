@@ -13,6 +13,7 @@ mod cost;
 mod failover;
 mod growth;
 mod invalidation;
+mod lone;
 mod orders;
 mod reads;
 mod start_up;
@@ -46,6 +47,13 @@ pub const ALL: &[Scenario] = &[
         wants_etcd: true,
         run: |bench| kept(orders::run(bench)),
         show: |data| shown(data, orders::show),
+    },
+    Scenario {
+        name: "lone",
+        question: "what does a lone order wait for: syncs, or the ways between processes?",
+        wants_etcd: true,
+        run: |bench| kept(lone::run(bench)),
+        show: |data| shown(data, lone::show),
     },
     Scenario {
         name: "reads",

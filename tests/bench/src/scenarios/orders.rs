@@ -107,7 +107,7 @@ fn best(sharing: &[Sharing], connections: usize) -> usize {
 }
 
 /// All customers ask the leader.
-fn on_etcd(
+pub(super) fn on_etcd(
     cluster: &Cluster,
     connections: usize,
     share: usize,
