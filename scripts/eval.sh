@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Evaluates the store: load, what the cache brings, what crashes do. Writes docs/evaluation:
-# report.md, tables as CSV, plots as SVG, all of it from what it has just measured.
+# report.md, tables as CSV, plots as SVG, all of it from what was measured. What is less than a whole
+# run is written to target/eval.
 #
 # Usage: scripts/eval.sh [--quick] [--only NAME,…] [--inject-delay PLACE:MS,…] [--seed S]
 #                        [--repeats N] [--scale PERCENT] [--report-only] [--data DIR]
@@ -14,7 +15,8 @@
 #   --scale PERCENT  sizes in percent of the usual ones
 #   --report-only  measures nothing, writes the report anew
 #   --data DIR     where databases are made and removed again (default target/eval-data)
-#   --results DIR  where the report goes (default docs/evaluation)
+#   --results DIR  where the report goes (default docs/evaluation; target/eval with --quick, --only,
+#                  or a --scale below 100)
 #
 # All of it takes at most about 25 minutes on two cores; leave the machine alone meanwhile.
 # Ends with 0 when everything was measured, with 1 when something was not, with 2 for wrong usage,

@@ -4,9 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use toystore_tests::small_disk::SmallDisk;
 use toystore_tests::store::{Plan, Store, order, wait_for};
+
+/// Who buy side by side.
+const CUSTOMERS: u32 = 16;
+/// How often each does, one after the other.
+const PURCHASES: u32 = 8;
 
 fn store_with_small_disk(name: &str) -> Option<(SmallDisk, Store)> {
     let Some(disk) = SmallDisk::new(64) else {
@@ -27,6 +33,21 @@ fn order_until(store: &Store, what: &str, mut enough: impl FnMut(u16) -> bool) {
         // 504 is what remains to be said if patience ends while a copy is on its way to the catalog.
         assert!([200, 503, 504].contains(&status), "{status}: {body}");
         enough(status).then_some(())
+    });
+}
+
+/// Fills databases: they take disk in pieces that hold hundreds of orders, and one customer who waits
+/// for each would take longer to fill one than tests wait.
+fn buy_much(store: &Store, round: u32) {
+    thread::scope(|scope| {
+        for customer in 0..CUSTOMERS {
+            scope.spawn(move || {
+                for purchase in 0..PURCHASES {
+                    let key = format!("{round}-{customer}-{purchase}-{}", "filling".repeat(8));
+                    let _ = store.buy(1, &key, "Tux");
+                }
+            });
+        }
     });
 }
 
@@ -70,10 +91,10 @@ fn a_follower_that_cannot_save_ends_says_so_and_comes_back() {
     let Some((disk, mut store)) = store_with_small_disk("order-1") else { return };
     order_until(&store, "an order", |status| status == 200);
     disk.fill_but(0);
-    let mut tries = 0;
+    let mut rounds = 0;
     wait_for("the end of the follower", || {
-        tries += 1;
-        let _ = store.buy(1, &format!("filling-{tries}"), "Tux");
+        rounds += 1;
+        buy_much(&store, rounds);
         (!store.runs(&order(1))).then_some(())
     });
     let log = store.log("order-1");

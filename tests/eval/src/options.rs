@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use structopt::StructOpt;
 
@@ -17,6 +17,8 @@ EXAMPLES:
         eval --only distances --inject-delay inside:10
     The leader's crash, again with the choices of an earlier run:
         eval --only leader --seed 7
+    The load of the whole report measured anew:
+        eval --only load --results docs/evaluation
 
 EXIT CODES:
     0  everything asked for was measured, and the report is written
@@ -63,8 +65,20 @@ pub struct Options {
     #[structopt(long, value_name = "DIR", default_value = "target/eval-data")]
     pub data: PathBuf,
     /// Where the report goes
-    #[structopt(long, value_name = "DIR", default_value = "docs/evaluation")]
-    pub results: PathBuf,
+    /// [default: docs/evaluation; target/eval with --quick, --only, or a --scale below 100]
+    #[structopt(long, value_name = "DIR")]
+    pub results: Option<PathBuf>,
+}
+
+impl Options {
+    /// Where the report goes. What is less than a whole run must be told to replace the report of
+    /// one.
+    #[must_use]
+    pub fn results(&self) -> &Path {
+        let less = self.quick || !self.only.is_empty() || self.scale < 100;
+        let usual = if less { "target/eval" } else { "docs/evaluation" };
+        self.results.as_deref().unwrap_or(Path::new(usual))
+    }
 }
 
 fn percent(text: &str) -> Result<usize, &'static str> {

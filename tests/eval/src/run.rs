@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -72,8 +71,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if !options.report_only {
         measure(options)?;
     }
-    report::write(&options.results)?;
-    exit::say(&format!("{} is up to date.", options.results.join("report.md").display()));
+    report::write(options.results())?;
+    exit::say(&format!("The report is in {}.", options.results().join("report.md").display()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -155,6 +154,6 @@ impl Keep<'_> {
             seconds: begun.elapsed().as_secs_f64(),
             data,
         };
-        record.write(Path::new(&self.options.results), name)
+        record.write(self.options.results(), name)
     }
 }

@@ -95,6 +95,26 @@ fn what_was_not_measured_is_said_to_be_missing() {
 }
 
 #[test]
+fn less_than_a_whole_run_leaves_the_report_of_one_alone() {
+    for (args, place) in [
+        (&[][..], "docs/evaluation"),
+        (&["--scale", "200"], "docs/evaluation"),
+        (&["--quick"], "target/eval"),
+        (&["--only", "leader"], "target/eval"),
+        (&["--scale", "99"], "target/eval"),
+        (&["--quick", "--results", "elsewhere"], "elsewhere"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eval"));
+        let output = command.current_dir(&folder).arg("--report-only").args(args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said, format!("The report is in {place}/report.md.\n"), "{args:?}");
+        assert!(folder.path().join(place).join("report.md").exists(), "{args:?}");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "{args:?}: in one place alone");
+    }
+}
+
+#[test]
 fn a_command_line_that_makes_no_sense_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for args in [

@@ -115,6 +115,25 @@ fn one_machine_is_made_once_and_removed_once() {
 }
 
 #[test]
+fn a_stopped_machine_is_started_and_none_made_beside_it() {
+    let Some(sandbox) = Sandbox::open() else { return };
+    let up = "up --ssh-from 192.0.2.7/32";
+    sandbox.well(up);
+    let query = "Reservations[].Instances[].[InstanceId,State.Name]";
+    let states = || sandbox.ask(&format!("ec2 describe-instances --query {query}"));
+    let before = states();
+    let id = before[0][0].as_str().unwrap();
+    assert_eq!(before, json!([[id, "running"]]));
+    sandbox.ask(&format!("ec2 stop-instances --instance-ids {id}"));
+    assert_eq!(states(), json!([[id, "stopped"]]));
+    assert!(sandbox.refused("deploy").contains("is stopped; scripts/aws/up.sh"));
+    sandbox.calls();
+    sandbox.well(up);
+    assert_eq!(changes(&sandbox.calls()), ["start-instances"]);
+    assert_eq!(states(), before);
+}
+
+#[test]
 fn what_was_cut_off_goes_on() {
     let Some(sandbox) = Sandbox::open() else { return };
     let up = "up --spread --ssh-from 192.0.2.7/32";

@@ -12,8 +12,6 @@
 mod looks;
 mod session;
 
-use std::collections::BTreeMap;
-
 use looks::{Strictness, difference};
 use session::{Session, possible};
 
@@ -24,7 +22,7 @@ use crate::pages::{Block, pages, root};
 const TRIES: usize = 3;
 
 /// A command and what is shown after it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
     line: usize,
     command: String,
@@ -67,33 +65,41 @@ fn steps(block: &Block, strictness: Strictness) -> Vec<Step> {
     steps
 }
 
+/// What is to be run of a page, by section.
+fn sections(path: &str) -> Vec<(String, Vec<Step>)> {
+    let mut sections: Vec<(String, Vec<Step>)> = Vec::new();
+    for block in &pages()[path].blocks {
+        let Some(strictness) = strictness(block) else { continue };
+        let steps = steps(block, strictness);
+        match sections.last_mut() {
+            Some((section, all)) if *section == block.section => all.extend(steps),
+            _ => sections.push((block.section.clone(), steps)),
+        }
+    }
+    assert!(!sections.is_empty(), "{path} has nothing to run");
+    sections
+}
+
 /// Runs every block of a page that is to be run.
 fn page_is_true(path: &str) {
     if let Err(why) = possible() {
         println!("SKIPPED: {why}");
         return;
     }
-    let pages = pages();
-    let mut sections: BTreeMap<(usize, &str), Vec<Step>> = BTreeMap::new();
-    let mut last = (0, "");
-    for block in &pages[path].blocks {
-        if last.1 != block.section {
-            last = (block.line, &block.section);
-        }
-        if let Some(strictness) = strictness(block) {
-            sections.entry(last).or_default().extend(steps(block, strictness));
-        }
-    }
-    assert!(!sections.is_empty(), "{path} has nothing to run");
-    for ((_, section), steps) in sections.into_iter().rev() {
+    for (section, steps) in sections(path).into_iter().rev() {
         println!("{path}: {section}");
         if std::env::var_os("TOYSTORE_RENEW").is_some() {
             renew(path, steps);
-        } else if let Some(wrong) =
-            (0..TRIES).map_while(|_| typed(path, &steps).err()).nth(TRIES - 1)
-        {
-            panic!("{wrong}");
+        } else {
+            is_true(path, &steps);
         }
+    }
+}
+
+/// Types the commands of a section until they show what they must.
+fn is_true(path: &str, steps: &[Step]) {
+    if let Some(wrong) = (0..TRIES).map_while(|_| typed(path, steps).err()).nth(TRIES - 1) {
+        panic!("{wrong}");
     }
 }
 
@@ -134,6 +140,22 @@ fn the_tour_is_as_it_is_told() {
 #[test]
 fn the_procedures_of_operations_work() {
     page_is_true("docs/operations.md");
+}
+
+#[test]
+fn a_store_is_backed_up_and_restored_as_often_as_one_likes() {
+    if let Err(why) = possible() {
+        println!("SKIPPED: {why}");
+        return;
+    }
+    let path = "docs/operations.md";
+    let mut sections = sections(path).into_iter();
+    let (_, mut steps) = sections.find(|(section, _)| section == "Back up and restore").unwrap();
+    // The second time epochs are later ones.
+    steps.extend_from_within(..);
+    let again = steps.len() / 2;
+    steps[again..].iter_mut().for_each(|step| step.strictness = Strictness::Rough);
+    is_true(path, &steps);
 }
 
 #[test]
