@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use toystore_authority::{Database, Restocked, Transaction};
 use toystore_domain::{
@@ -122,7 +122,7 @@ impl Shop {
 fn reserve(path: &Path, held: &[Entry], restocked: Version) {
     let row = |text: &str, value: &[u8], key: &[u8]| {
         released(path);
-        let db = sled::open(path.join("sled")).unwrap();
+        let db = raw(path);
         db.open_tree(text).unwrap().insert(key, value).unwrap();
     };
     for entry in held {
@@ -153,6 +153,17 @@ pub fn view(replicas: &[&Path]) -> View {
 
 pub fn member(id: u8, store: StoreId) -> Member {
     Member { id: ReplicaId(id), store, incarnation: Incarnation(1) }
+}
+
+/// sled itself, once its lock is free: a process that a test beside starts has it for a moment.
+fn raw(path: &Path) -> sled::Db {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        match sled::open(path.join("sled")) {
+            Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            other => return other.unwrap(),
+        }
+    }
 }
 
 /// Waits until sled let go of a folder, which it does a little after it is dropped.
@@ -209,7 +220,7 @@ pub fn inspect_folders(command: &str, folders: &[&Path], more: &[&str]) -> Ran {
 
 /// Changes rows of a database behind its back.
 pub fn tamper(path: &Path, tree: &str, change: impl FnOnce(&sled::Tree)) {
-    let db = sled::open(path.join("sled")).unwrap();
+    let db = raw(path);
     change(&db.open_tree(tree).unwrap());
     db.flush().unwrap();
     drop(db);
