@@ -7,8 +7,10 @@ mod common;
 use std::fs;
 
 use common::{Ran, Shop, inspect_folders, log, tamper};
+use toystore_domain::OrderNumber;
 use toystore_replication::Entry;
 use toystore_storage::folder;
+use toystore_storage::schema::{read_row, rows_of};
 
 fn says(ran: &Ran, wanted: &[&str]) {
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
@@ -103,6 +105,40 @@ fn keys_that_several_orders_have_are_told() {
             "22 orders without a gap",
         ],
     );
+}
+
+#[test]
+fn an_order_that_is_there_twice_is_not_said_to_share_its_key() {
+    let shop = Shop::new();
+    let path = shop.replica("order-1", 1, &log(40));
+    tamper(&path, "orders", |orders| {
+        // The row of orders 11 to 20, and once more with those from 15 on.
+        let record = orders.get(20_u64.to_be_bytes()).unwrap().unwrap();
+        let row = read_row(&20_u64.to_be_bytes(), &record).unwrap();
+        let rows = rows_of(&row[..6]).unwrap();
+        orders.insert(rows[0].0, rows[0].1.as_slice()).unwrap();
+    });
+    let ran = inspect_folders("verify", &[&path], &[]);
+    says(&ran, &["order 11 does not follow the one before it", "40 keys, each its order's"]);
+}
+
+#[test]
+fn orders_out_of_their_place_do_not_keep_it_busy() {
+    let shop = Shop::new();
+    let path = shop.replica("order-1", 1, &log(10));
+    tamper(&path, "orders", |orders| {
+        let one = log(1).remove(0);
+        for upto in 1..=100_u64 {
+            let numbered = |number| Entry { number: OrderNumber(number), ..one.clone() };
+            let mut row = vec![numbered(1 << 39); 63];
+            row.push(numbered(20 + upto));
+            for (key, record) in rows_of(&row).unwrap() {
+                orders.insert(key, record).unwrap();
+            }
+        }
+    });
+    let ran = inspect_folders("verify", &[&path], &[]);
+    says(&ran, &["does not follow the one before it"]);
 }
 
 #[test]

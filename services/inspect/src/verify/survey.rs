@@ -178,12 +178,17 @@ fn span(first: OrderNumber, last: OrderNumber, how: &str) -> String {
 
 /// What is wrong with the keys, from which a service makes its index: each is that of one order.
 fn survey_keys(salvage: &Salvage) -> (Vec<String>, usize) {
-    let (mut wrong, mut count) = (Vec::new(), 0);
+    let (mut wrong, mut count, mut last) = (Vec::new(), 0, OrderNumber::ZERO);
     let index = KeyIndex::default();
     each(salvage, Tree::Orders, &mut wrong, |key, record, wrong| {
-        // A row that does not decode is told with the log.
+        let upto = read_number(key).unwrap_or_default();
+        // A row that does not decode, and an order out of its place, is told with the log.
         for entry in read_row(key, record).unwrap_or_default() {
             let (number, key) = (entry.number, &entry.purchase.key);
+            if number <= last || number > upto {
+                continue;
+            }
+            last = number;
             let same = |other: &OrderNumber| {
                 find(salvage, *other)
                     .is_ok_and(|found| found.is_some_and(|found| found.purchase.key == *key))
