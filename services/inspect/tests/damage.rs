@@ -166,7 +166,7 @@ fn a_truncated_or_missing_file_is_damage() {
             "cut" => fs::write(&db, &bytes[..records_in(&bytes)[200]]).unwrap(),
             "empty" => fs::write(&db, b"").unwrap(),
             "gone" => fs::remove_file(&db).unwrap(),
-            "format" => fs::write(path.join("FORMAT"), "toystore 3 order-1 0 0\n").unwrap(),
+            "format" => fs::write(path.join("FORMAT"), "toystore order-1 0 0\n").unwrap(),
             _ => fs::write(path.join("MARK"), [0; 256]).unwrap(),
         }
         for command in ["verify", "dump", "stats"] {

@@ -12,7 +12,7 @@ use toystore_replication::{
     ClusterId, Entry, Epoch, Member, Position, ReplicaId, Saved, Stored, Write,
 };
 
-use crate::disk::UNSYNCED_ORDERS;
+use crate::disk::UNSYNCED_BYTES;
 use crate::folder::{CACHE_BYTES, Folder, Kind, StorageError, guarded, sled_error};
 use crate::mark::{Mark, MarkFile};
 use crate::schema::{
@@ -200,7 +200,7 @@ impl OrderStore {
         self.promise(self.state.cluster, self.state.promise)?;
         let mut rest = entries;
         while !rest.is_empty() {
-            let (portion, after) = rest.split_at(fitting(rest, usize::MAX, UNSYNCED_ORDERS));
+            let (portion, after) = rest.split_at(fitting(rest, usize::MAX, UNSYNCED_BYTES));
             self.append(portion)?;
             if !after.is_empty() {
                 self.folder.sync()?;

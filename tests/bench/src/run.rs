@@ -18,6 +18,9 @@ use crate::machine::{Machine, Source, now};
 use crate::options;
 use crate::scenarios::{self, Scenario};
 
+/// Where every Linux has a file system in memory.
+const MEMORY: &str = "/dev/shm";
+
 /// What every scenario is given.
 pub struct Bench {
     /// Smaller sizes.
@@ -25,6 +28,8 @@ pub struct Bench {
     pub repeats: usize,
     /// A folder for databases, empty and removed at the end.
     pub folder: PathBuf,
+    /// The same on a file system in memory, where there is one.
+    pub memory: Option<PathBuf>,
     progress: Option<ProgressBar>,
 }
 
@@ -93,7 +98,11 @@ pub fn run(options: &options::Run) -> Result<ExitCode> {
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&data)?;
     // A store makes its folders where temporary ones are made.
     tempfile::env::override_temp_dir(folder.path()).map_err(|_| anyhow!("a folder is set"))?;
-    interrupt::heed(folder.path().to_owned());
+    let memory = tempfile::Builder::new().prefix("bench-").tempdir_in(MEMORY).ok();
+    let memory_path = || memory.as_ref().map(|memory| memory.path().to_owned());
+    interrupt::heed(
+        [Some(folder.path().to_owned()), memory_path()].into_iter().flatten().collect(),
+    );
     let (machine, source) = (Machine::this(&data), Source::here());
     let chosen: Vec<_> = match &options.only[..] {
         [] => scenarios::ALL.iter().collect(),
@@ -109,6 +118,7 @@ pub fn run(options: &options::Run) -> Result<ExitCode> {
             quick: options.quick,
             repeats: options.repeats(),
             folder: folder.path().to_owned(),
+            memory: memory_path(),
             progress: bar(scenario.name),
         };
         match measured(scenario, &bench) {

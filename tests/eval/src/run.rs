@@ -83,7 +83,7 @@ fn measure(options: &Options) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("eval-").tempdir_in(&data)?;
     // A store makes its folders where temporary ones are made.
     tempfile::env::override_temp_dir(folder.path()).map_err(|_| anyhow!("a folder is set"))?;
-    interrupt::heed(folder.path().to_owned());
+    interrupt::heed(vec![folder.path().to_owned()]);
     let sizes = Sizes::of(options);
     end_after(sizes.limit() * HOPELESS);
     let seed = match options.seed {

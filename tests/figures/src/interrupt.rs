@@ -10,13 +10,15 @@ use toystore_tests::signals;
 /// The exit code of a program that Ctrl-C stopped.
 const INTERRUPTED: i32 = 130;
 
-/// Heeds signals from now on; `folder` is removed.
-pub fn heed(folder: PathBuf) {
+/// Heeds signals from now on; the folders are removed.
+pub fn heed(folders: Vec<PathBuf>) {
     std::thread::spawn(move || {
         // Without a way to hear of signals the first one ends it at once.
         if signals::wait().is_ok() {
             end_children();
-            let _ = fs::remove_dir_all(&folder);
+            for folder in &folders {
+                let _ = fs::remove_dir_all(folder);
+            }
             // Another thread may have started one meanwhile, as after a crash on purpose.
             end_children();
             process::exit(INTERRUPTED);

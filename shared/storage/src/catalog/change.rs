@@ -4,7 +4,7 @@
 //! of writes a crash leaves a beginning, so opening does the last change again: a redo log of one
 //! record (Mohan et al., ARIES, 1992). A change too large for one row is written in parts, which
 //! count once their head is there; and what is large is synced in portions, see
-//! [`UNSYNCED_ROWS`].
+//! [`UNSYNCED_BYTES`].
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Table;
 use crate::StorageError;
-use crate::disk::UNSYNCED_ROWS;
+use crate::disk::UNSYNCED_BYTES;
 use crate::folder::sled_error;
 use crate::mark::CatalogMark;
 use crate::schema::{ROW_BYTES, ROW_VERSION};
@@ -48,7 +48,7 @@ impl Change {
     /// The process must end: what is on disk is not known.
     pub(super) fn write(&self, to: &Trees<'_>) -> Result<(), StorageError> {
         let head = self.row(to.path, Table::Meta, CHANGE)?;
-        if size(&head) <= UNSYNCED_ROWS {
+        if size(&head) <= UNSYNCED_BYTES {
             to.put(&head)?;
         } else {
             self.write_in_parts(to)?;
@@ -114,7 +114,7 @@ impl Trees<'_> {
     /// The process must end: what is on disk is not known.
     pub(super) fn put_all(&self, mut rows: &[Row]) -> Result<(), StorageError> {
         while !rows.is_empty() {
-            let (portion, rest) = rows.split_at(fitting(rows, UNSYNCED_ROWS));
+            let (portion, rest) = rows.split_at(fitting(rows, UNSYNCED_BYTES));
             portion.iter().try_for_each(|row| self.put(row))?;
             if !rest.is_empty() {
                 (self.sync)()?;

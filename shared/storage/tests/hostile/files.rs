@@ -5,6 +5,7 @@ use std::fs;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use toystore_storage::folder;
+use toystore_storage::format::LAYOUT;
 use toystore_storage::mark::{CatalogMark, Mark, MarkFile};
 
 use crate::orders::template;
@@ -21,7 +22,8 @@ fn format() -> impl Strategy<Value = Vec<u8>> {
         "[ -~]{0,9}"
     ];
     let words = vec(word, 0..6).prop_map(|words| words.join(" "));
-    let right = "toystore 3 (catalog|order-[1-9]) [0-9a-f]{1,32}";
+    let right = format!("toystore {LAYOUT} (catalog|order-[1-9]) [0-9a-f]{{1,32}}");
+    let right = prop::string::string_regex(&right).unwrap();
     let line = prop_oneof![words, right];
     let line = (line, any::<bool>(), "\n?").prop_map(|(content, sealed, end)| {
         let sum = toystore_codec::checksum(content.as_bytes());
@@ -45,7 +47,7 @@ proptest! {
         if let Ok((kind, store)) = folder::read_format(&path, None) {
             let text = String::from_utf8(bytes).unwrap();
             let (content, sum) = text.trim_end().rsplit_once(' ').unwrap();
-            prop_assert!(content.starts_with("toystore 3 "), "{text}");
+            prop_assert!(content.starts_with(&format!("toystore {LAYOUT} ")), "{text}");
             let right = toystore_codec::checksum(content.as_bytes());
             prop_assert_eq!(u32::from_str_radix(sum, 16), Ok(right), "{}", text);
             prop_assert_eq!(folder::read_format(&path, Some(kind)).unwrap(), (kind, store));

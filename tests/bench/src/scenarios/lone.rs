@@ -2,7 +2,7 @@
 //! where it takes none and only the ways between processes are left.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -18,8 +18,6 @@ use crate::measure::table::table;
 use crate::run::Bench;
 use crate::scenarios::Shown;
 
-/// A file system in memory, as every Linux has one.
-const MEMORY: &str = "/dev/shm";
 /// As large as what a replica writes for a lone order.
 const RECORD: [u8; 512] = [7; 512];
 
@@ -49,8 +47,7 @@ struct Places {
 
 /// Measures.
 pub fn run(bench: &Bench) -> Result<Lone> {
-    let memory = tempfile::Builder::new().prefix("bench-").tempdir_in(MEMORY);
-    let memory = memory.with_context(|| format!("no file system in memory at {MEMORY}"))?;
+    let memory = bench.memory.as_deref().context("there is no file system in memory")?;
     let mut runs = Vec::new();
     for repeat in 1..=bench.repeats {
         let step =
@@ -59,7 +56,7 @@ pub fn run(bench: &Bench) -> Result<Lone> {
         let sync = synced_write(&bench.folder, bench.sized(2000, 200))?;
         step("the store on the disk, and in memory");
         let both = |of: fn(&Bench, &Path) -> Result<f64>| -> Result<Places> {
-            Ok(Places { disk: of(bench, &bench.folder)?, memory: of(bench, memory.path())? })
+            Ok(Places { disk: of(bench, &bench.folder)?, memory: of(bench, memory)? })
         };
         let store = both(store)?;
         step("etcd on the disk, and in memory");
@@ -87,7 +84,7 @@ fn synced_write(folder: &Path, count: usize) -> Result<f64> {
     // As sled does: within a file that is long enough, so that a sync writes data only.
     file.write_all(&vec![0; count * RECORD.len()])?;
     file.sync_all()?;
-    std::io::Seek::rewind(&mut file)?;
+    file.rewind()?;
     let mut millis = Vec::new();
     for _ in 0..count {
         let begun = Instant::now();
