@@ -2,7 +2,7 @@
 //!
 //! Opening a database reads every order anyway, so an index on the disk would only be one more thing
 //! that a crash can tear from the log, and that each order pays for: sled keeps sixteen rows in a
-//! leaf, copies a leaf for a row, and holds half a kilobyte in memory for each leaf.
+//! leaf, copies a leaf for a row, and holds hundreds of bytes in memory for each leaf.
 //!
 //! The index does not hold keys: for each order it has some bits of the key's hash and the number.
 //! Who looks a key up reads the orders that may have it, nearly always one or none. The hash is
