@@ -22,7 +22,7 @@ what the cache saves a smaller part of the whole.
 - **Behind the front end** (`inside:MS`): between the front end and the catalog and the replicas, in \
 both directions, the catalog's invalidations included. A hit saves this hop, which is what a cache \
 in the front end is for; a purchase pays for it, since it is not acknowledged before the front end \
-has forgotten the toy.";
+has forgotten the toy, and often waits behind another call, of which the same holds.";
 
 pub(super) fn section(kept: &Kept) -> Result<Section> {
     let mut section = Section::default();

@@ -28,7 +28,7 @@ pub(super) fn section(kept: &Kept) -> Result<Section> {
          with p = {PROBABILITY}. Faults befall it in the middle, when a set part of the orders is \
          placed; a killed process is started again (a stopped one goes on) when a further part is, \
          or after {} s at most. Every replica is asked every {} ms how it is, so times of recovery \
-         are that coarse. Then every customer looks up each of its orders, the logs are read out, \
+         are upper bounds: a new leader may have taken orders before it was asked. Then every customer looks up each of its orders, the logs are read out, \
          and `toystore-inspect` compares and verifies everything.",
         crashes.looks,
         fine(record.sizes.away.as_secs_f64()),
@@ -40,7 +40,7 @@ pub(super) fn section(kept: &Kept) -> Result<Section> {
     );
     section.say(crash_tables::seen(crashes));
     section.say(
-        "How the store recovered: from the fault to the first word of a new leader; and replicas \
+        "How the store recovered: from the fault until a new leader was seen; and replicas \
          that came back, from their new start until they had the orders they had missed and were \
          in sync.",
     );

@@ -36,7 +36,8 @@ pub(super) fn section(kept: &Kept) -> Section {
     let mut section = Section::default();
     section.say(
         "Written by `scripts/eval.sh` out of what it measured: no figure and no conclusion here is \
-         typed by hand, and the program writes them anew each time.",
+         typed by hand, but for the figures of the lab's earlier solution, and the program writes \
+         them anew each time.",
     );
     let runs = [
         run("load", kept.load.as_ref()),
