@@ -28,8 +28,9 @@ pub(super) fn section(kept: &Kept) -> Result<Section> {
          with p = {PROBABILITY}. Faults befall it in the middle, when a set part of the orders is \
          placed; a killed process is started again (a stopped one goes on) when a further part is, \
          or after {} s at most. Every replica is asked every {} ms how it is, so times of recovery \
-         are upper bounds: a new leader may have taken orders before it was asked. Then every customer looks up each of its orders, the logs are read out, \
-         and `toystore-inspect` compares and verifies everything.",
+         are upper bounds: a new leader may have taken orders before it was asked. Then every \
+         customer looks up each of its orders, the logs are read out, and `toystore-inspect` \
+         compares and verifies everything.",
         crashes.looks,
         fine(record.sizes.away.as_secs_f64()),
         EVERY.as_millis()
