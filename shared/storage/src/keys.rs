@@ -14,6 +14,7 @@ use std::sync::{PoisonError, RwLock};
 
 use hashbrown::HashTable;
 use toystore_domain::{OrderKey, OrderNumber};
+use toystore_replication::Entry;
 
 /// Tables; each grows by itself, so that none takes long to.
 const SHARDS: usize = 256;
@@ -99,12 +100,28 @@ impl KeyIndex {
     }
 
     /// The orders that may have this key; the one that has it is among them.
-    #[must_use]
-    pub fn candidates(&self, key: &OrderKey) -> Vec<OrderNumber> {
+    fn candidates(&self, key: &OrderKey) -> Vec<OrderNumber> {
         let (hash, shard) = self.of(key);
         let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
         let alike = shard.iter_hash(place(hash)).filter(|slot| slot.fits(hash));
         alike.map(|slot| slot.number()).collect()
+    }
+
+    /// The order that has this key; `entry` reads an order of the log, which has the last word.
+    ///
+    /// # Errors
+    /// Those of `entry`.
+    pub fn find<E>(
+        &self,
+        key: &OrderKey,
+        entry: impl Fn(OrderNumber) -> Result<Option<Entry>, E>,
+    ) -> Result<Option<OrderNumber>, E> {
+        for number in self.candidates(key) {
+            if entry(number)?.is_some_and(|entry| entry.purchase.key == *key) {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
     }
 
     /// The hash of a key, and its table.

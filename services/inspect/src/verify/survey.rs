@@ -1,5 +1,7 @@
 //! A damaged replica, gone through row by row, to say all that can be said.
 
+use std::convert::Infallible;
+
 use toystore_domain::OrderNumber;
 use toystore_replication::{Entry, Position};
 use toystore_storage::StorageError;
@@ -180,7 +182,7 @@ fn span(first: OrderNumber, last: OrderNumber, how: &str) -> String {
 fn survey_keys(salvage: &Salvage) -> (Vec<String>, usize) {
     let (mut wrong, mut count, mut last) = (Vec::new(), 0, OrderNumber::ZERO);
     let index = KeyIndex::default();
-    each(salvage, Tree::Orders, &mut wrong, |key, record, wrong| {
+    each_row(salvage, &mut wrong, |key, record, wrong| {
         let upto = read_number(key).unwrap_or_default();
         // A row that does not decode, and an order out of its place, is told with the log.
         for entry in read_row(key, record).unwrap_or_default() {
@@ -189,11 +191,9 @@ fn survey_keys(salvage: &Salvage) -> (Vec<String>, usize) {
                 continue;
             }
             last = number;
-            let same = |other: &OrderNumber| {
-                find(salvage, *other)
-                    .is_ok_and(|found| found.is_some_and(|found| found.purchase.key == *key))
-            };
-            match index.candidates(key).into_iter().find(same) {
+            // One in a row that does not decode has no key to share.
+            let entry = |number| Ok::<_, Infallible>(find(salvage, number).ok().flatten());
+            match index.find(key, entry).unwrap_or_else(|never| match never {}) {
                 Some(other) => wrong.push(format!("orders {other} and {number} have key {key}")),
                 None => wrong.extend(index.add(key, number).err().map(|error| error.to_string())),
             }
@@ -211,16 +211,15 @@ fn find(salvage: &Salvage, number: OrderNumber) -> Result<Option<Entry>, RowErro
     Ok(read_row(key, record)?.into_iter().find(|entry| entry.number == number))
 }
 
-/// Hands over each row of a tree.
-fn each(
+/// Hands over each row of the log.
+fn each_row(
     salvage: &Salvage,
-    tree: Tree,
     wrong: &mut Vec<String>,
     mut look: impl FnMut(&[u8], &[u8], &mut Vec<String>),
 ) {
     let mut after = None::<Vec<u8>>;
     loop {
-        let (rows, stopped) = salvage.rows(tree, after.as_deref(), PAGE);
+        let (rows, stopped) = salvage.rows(Tree::Orders, after.as_deref(), PAGE);
         let full = rows.len() == PAGE;
         for (key, row) in rows {
             look(&key, &row, wrong);
@@ -228,7 +227,8 @@ fn each(
         }
         match stopped {
             Some(error) => {
-                wrong.push(format!("{} cannot be read further: {}", tree.name(), short(&error)));
+                let orders = Tree::Orders.name();
+                wrong.push(format!("{orders} cannot be read further: {}", short(&error)));
                 return;
             }
             None if !full => return,

@@ -56,12 +56,7 @@ impl Stored for OrderReader {
     }
 
     fn number_of(&self, key: &OrderKey) -> Result<Option<OrderNumber>, Fatal> {
-        for number in self.keys.candidates(key) {
-            if self.entry(number)?.is_some_and(|entry| entry.purchase.key == *key) {
-                return Ok(Some(number));
-            }
-        }
-        Ok(None)
+        self.keys.find(key, |number| self.entry(number))
     }
 }
 
